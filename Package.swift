@@ -1,0 +1,50 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+/// Every Swift target is checked for memory safety: an unmarked unsafe use does not compile.
+let checked: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+]
+
+let package = Package(
+  name: "swift-mla",
+  products: [
+    .library(name: "LatentAttention", targets: ["LatentAttention"]),
+    .library(name: "CPUEngine", targets: ["CPUEngine"]),
+    .library(name: "Workloads", targets: ["Workloads"]),
+    .executable(name: "mla", targets: ["mla"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+  ],
+  targets: [
+    .target(name: "LatentAttention", swiftSettings: checked),
+    .target(name: "CPUMicrokernels"),
+    .target(
+      name: "CPUEngine", dependencies: ["LatentAttention", "CPUMicrokernels"], swiftSettings: checked),
+    .target(name: "Workloads", dependencies: ["LatentAttention"], swiftSettings: checked),
+    .target(name: "Reports", dependencies: ["LatentAttention"], swiftSettings: checked),
+    .executableTarget(
+      name: "mla",
+      dependencies: [
+        "LatentAttention", "CPUEngine", "Workloads", "Reports",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: checked),
+    .target(
+      name: "TestSupport", dependencies: ["LatentAttention"], path: "Tests/Support", swiftSettings: checked),
+    .testTarget(
+      name: "LatentAttentionTests", dependencies: ["LatentAttention", "TestSupport"],
+      swiftSettings: checked),
+    .testTarget(
+      name: "CPUEngineTests", dependencies: ["CPUEngine", "CPUMicrokernels", "TestSupport"],
+      swiftSettings: checked),
+    .testTarget(name: "WorkloadsTests", dependencies: ["Workloads", "TestSupport"], swiftSettings: checked),
+    .testTarget(name: "ReportsTests", dependencies: ["Reports"], swiftSettings: checked),
+    .testTarget(name: "CommandTests", dependencies: ["TestSupport"], swiftSettings: checked),
+  ],
+  cLanguageStandard: .c17
+)

@@ -1,0 +1,1 @@
+typedef int mla_translation_unit_is_not_empty;

@@ -1,0 +1,46 @@
+/// What a worker pays for a piece, in nanoseconds: the planner balances these, an engine fits them.
+///
+///     cost(piece) = perPiece + keys↑ · (perKey + perKeyRow · rows↑) + [partial] perPartialRow · rows
+///
+/// where `↑` rounds up to `keyGranularity` and `rowGranularity`. `perPartialRow` is paid for each
+/// row of a piece that does not write through: writing the partial, and later reading it in the merge.
+public struct CostModel: Hashable, Sendable, Codable {
+  /// Fixed cost of starting and finishing a piece.
+  public var perPiece: Double
+  /// Cost of bringing in one key, whatever the number of rows.
+  public var perKey: Double
+  /// Cost of one (row, key) pair.
+  public var perKeyRow: Double
+  /// Cost of writing one row of a partial and reading it back when merging.
+  public var perPartialRow: Double
+  /// Rows are computed in groups of this many.
+  public var rowGranularity: Int
+  /// Keys are computed in groups of this many; pieces are cut at multiples of it.
+  public var keyGranularity: Int
+
+  /// Makes a model. Costs must not be negative, granularities at least 1 (checked by `Planner`).
+  public init(
+    perPiece: Double, perKey: Double, perKeyRow: Double, perPartialRow: Double, rowGranularity: Int,
+    keyGranularity: Int
+  ) {
+    self.perPiece = perPiece
+    self.perKey = perKey
+    self.perKeyRow = perKeyRow
+    self.perPartialRow = perPartialRow
+    self.rowGranularity = rowGranularity
+    self.keyGranularity = keyGranularity
+  }
+
+  /// Cost of one group of `keyGranularity` keys for `rows` rows.
+  public func keyGroupCost(rows: Int) -> Double {
+    let roundedRows = (rows + rowGranularity - 1) / rowGranularity * rowGranularity
+    return Double(keyGranularity) * (perKey + perKeyRow * Double(roundedRows))
+  }
+
+  /// Cost of a piece of `rows` rows and `keys` keys.
+  public func cost(rows: Int, keys: Int, isPartial: Bool) -> Double {
+    let groups = (keys + keyGranularity - 1) / keyGranularity
+    return perPiece + Double(groups) * keyGroupCost(rows: rows)
+      + (isPartial ? perPartialRow * Double(rows) : 0)
+  }
+}
