@@ -32,8 +32,7 @@ let package = Package(
       dependencies: [
         "LatentAttention", "CPUEngine", "Workloads", "Reports",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-      ],
-      swiftSettings: checked),
+      ]),
     .target(
       name: "TestSupport", dependencies: ["LatentAttention"], path: "Tests/Support", swiftSettings: checked),
     .testTarget(
@@ -46,5 +45,5 @@ let package = Package(
     .testTarget(name: "ReportsTests", dependencies: ["Reports"], swiftSettings: checked),
     .testTarget(name: "CommandTests", dependencies: ["TestSupport"], swiftSettings: checked),
   ],
-  cLanguageStandard: .c17
+  cLanguageStandard: .gnu17
 )

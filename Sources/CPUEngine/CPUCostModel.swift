@@ -1,0 +1,21 @@
+import LatentAttention
+
+extension CostModel {
+  /// What a CPU worker pays, in nanoseconds.
+  ///
+  /// Only ratios matter to the planner. Products run at a rate typical of the instruction set on server cores
+  /// (measured by `mla bench --limits`), a key's row comes from memory at 15 GB/s, hidden behind the products
+  /// of 16 rows or more, and a row of a partial costs two passes over it in L2.
+  public static func cpu(geometry: AttentionGeometry, instructionSet: InstructionSet) -> CostModel {
+    let flopsPerNanosecond: Double =
+      switch instructionSet {
+      case .avx512bf16: 200
+      case .avx512f, .avx2: 100
+      case .portable: 25
+      }
+    return CostModel(
+      perPiece: 3000, perKey: 10, perKeyRow: Double(geometry.flopsPerPair) / flopsPerNanosecond,
+      perPartialRow: 200 * Double(geometry.latentWidth) / 512, rowGranularity: Workspace.rowPadding,
+      keyGranularity: 24)
+  }
+}

@@ -1,0 +1,77 @@
+import CPUMicrokernels
+import LatentAttention
+import Synchronization
+
+/// Runs plans on CPU threads.
+///
+/// Each worker walks its pieces: scores, softmax and accumulation block by block, then the merge jobs. Safe to
+/// call from several threads: runs of one engine are done one after another; several engines run side by side.
+///
+/// - Note: A row's result depends only on its request and on the plan's cuts, not on which thread computes it.
+public final class CPUEngine: AttentionEngine {
+  /// The instruction set in use; element types that it has no products for use the next one down.
+  public let instructionSet: InstructionSet
+  private let pool: WorkerPool
+  private let run: Mutex<EngineRun>
+
+  /// Starts an engine with threads of its own.
+  ///
+  /// - Parameters:
+  ///   - threadCount: workers, the calling thread included; nil for as many as the process may use.
+  ///   - instructionSet: nil for what `MLA_ISA` names, or else the best that this machine has.
+  /// - Throws: `CPUEngineError`.
+  public init(
+    threadCount: Int? = nil, instructionSet: InstructionSet? = nil
+  ) throws(CPUEngineError) {
+    let count = threadCount ?? min(Int(mla_processor_count()), Self.maximumThreadCount)
+    guard (1...Self.maximumThreadCount).contains(count) else { throw .badThreadCount(count) }
+    self.instructionSet = try InstructionSet.choose(instructionSet)
+    pool = try WorkerPool(workerCount: count)
+    run = Mutex(EngineRun(workerCount: count))
+  }
+
+  private static let maximumThreadCount = 1024
+
+  /// Worker threads, the calling one included.
+  public var threadCount: Int { pool.workerCount }
+
+  /// Plans a batch for this engine's threads and makes room for running it.
+  public func plan(
+    _ batch: Batch, geometry: AttentionGeometry, policy: any PlanningPolicy = BalancedPolicy()
+  ) throws(ProblemError) -> AttentionPlan {
+    let planner = try Planner(
+      policy: policy, workerCount: threadCount, tileRows: Self.tileRows,
+      costModel: .cpu(geometry: geometry, instructionSet: instructionSet))
+    let plan = try planner.plan(batch, geometry: geometry)
+    run.withLock { $0.reserve(plan) }
+    return plan
+  }
+
+  /// Rows of a tile: all heads of DeepSeek-V3 read a block of keys once, and the outputs fit L2 beside it.
+  public static let tileRows = 128
+
+  /// Computes attention for all rows of the plan's batch. A plan made for another number of workers is fine.
+  public func run(
+    _ plan: AttentionPlan, queries: QueryView, cache: CacheView, output: OutputView
+  ) throws(ProblemError) {
+    try CallValidation.check(
+      batch: plan.batch, geometry: plan.geometry, queries: queries, cache: cache, output: output)
+    guard !plan.pieces.isEmpty else { return }
+    let call = EngineCall(
+      plan: plan, queries: queries, cache: cache, output: output, limit: instructionSet)
+    run.withLock { run in
+      run.reserve(plan)
+      run.perform(call, on: pool)
+    }
+  }
+
+  /// Runs something other than attention on the engine's threads, between attention runs.
+  func runExclusively(_ work: some PoolWork) {
+    run.withLock { _ in pool.run(work) }
+  }
+
+  /// The micro-kernels whose products an element type gets, at DeepSeek's widths.
+  func kernels(for elementType: ElementType) -> MicrokernelSet {
+    MicrokernelTable.set(for: elementType, latentWidth: 512, ropeWidth: 64, limit: instructionSet)
+  }
+}

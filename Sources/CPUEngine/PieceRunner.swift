@@ -1,0 +1,296 @@
+import CPUMicrokernels
+import LatentAttention
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// Runs pieces on one worker: for each block of keys scores, softmax and accumulation, one after the other, so
+/// that the block's keys stay in L2 for both products.
+@safe struct PieceRunner: ~Copyable {
+  private let call: EngineCall
+  private let workspace: UnsafePointer<Workspace>
+  private let partials: UnsafePointer<PartialStates>
+  private let functions: mla_microkernels
+
+  @unsafe init(
+    call: EngineCall, workspace: UnsafePointer<Workspace>, partials: UnsafePointer<PartialStates>
+  ) {
+    self.call = call
+    unsafe self.workspace = workspace
+    unsafe self.partials = partials
+    unsafe functions = call.kernels.functions.pointee
+  }
+
+  /// Computes one piece and writes its rows: final outputs, or a partial.
+  func run(_ piece: Piece) {
+    let rows = piece.rowCount.roundedUp(to: call.kernels.rowLanes)
+    packQueries(piece, rows: rows)
+    placeWideKeys()
+    for row in 0..<rows {
+      unsafe workspace.pointee.rowMaximum[row] = -.infinity
+      unsafe workspace.pointee.rowSum[row] = 0
+    }
+    var keys = BlockKeys(call: call, piece: piece)
+    while let block = keys.next() { attend(to: block, of: piece, rows: rows) }
+    for row in 0..<piece.rowCount { finish(row, of: piece, rows: rows) }
+  }
+
+  private func packQueries(_ piece: Piece, rows: Int) {
+    let packed = unsafe workspace.pointee.packedQueries
+    let geometry = call.geometry
+    if rows > piece.rowCount {
+      // Lanes without a row must hold numbers: what is left there could be NaN and slow the lanes beside it.
+      let words = (call.paddedLatentWidth + geometry.ropeWidth) * Int(unsafe functions.packed_pair_bytes) / 8
+      unsafe packed.initializeMemory(as: UInt32.self, repeating: 0, count: words * rows)
+    }
+    let (latent, rope) = (call.queries.latent, call.queries.rope)
+    for row in 0..<piece.rowCount {
+      let (token, head) = call.place(request: piece.request, row: piece.firstRow + row)
+      unsafe functions.pack_query(
+        latent.row(token, head), Int64(geometry.latentWidth), Int64(call.paddedLatentWidth),
+        rope?.row(token, head), Int64(geometry.ropeWidth), packed, Int64(row), Int64(rows))
+    }
+  }
+
+  private func attend(to block: BlockKeys.Block, of piece: Piece, rows: Int) {
+    let space = unsafe workspace
+    let paddedKeys = block.count.roundedUp(to: call.kernels.keyStep)
+    placeKeys(block, of: piece, paddedKeys: paddedKeys)
+    var keys = unsafe keyBlock(paddedKeys: paddedKeys)
+    unsafe functions.scores(&keys, space.pointee.packedQueries, Int64(rows), space.pointee.scores)
+    let isMasked = markVisibleKeys(block, of: piece, rows: rows)
+    var softmax = unsafe mla_softmax_state(
+      rows: Int64(rows), valid_keys: Int64(block.count), padded_keys: Int64(paddedKeys),
+      scale: call.geometry.softmaxScale * Self.log2OfE,
+      visible_keys: isMasked ? UnsafePointer(space.pointee.visibleKeys) : nil,
+      row_maximum: space.pointee.rowMaximum, row_sum: space.pointee.rowSum, rescale: space.pointee.rescale)
+    unsafe functions.softmax(&softmax, space.pointee.scores, space.pointee.probabilities)
+    unsafe functions.accumulate(
+      &keys, space.pointee.probabilities, Int64(piece.rowCount), Int64(rows), space.pointee.rescale,
+      block.isFirst ? 1 : 0, space.pointee.outputs, space.pointee.valueScratch)
+  }
+
+  private static let log2OfE: Float = 1.442_695_040_888_963_4
+
+  /// Fills the address lists: the block's keys, zeros up to `paddedKeys`, then the next block's keys.
+  private func placeKeys(_ block: BlockKeys.Block, of piece: Piece, paddedKeys: Int) {
+    let latentRows = unsafe workspace.pointee.latentRows
+    let ropeRows = unsafe workspace.pointee.ropeRows
+    let zeroKey = unsafe UnsafeRawPointer(workspace.pointee.zeroKey)
+    place(keys: block.start, count: block.count, of: piece, at: 0)
+    for position in block.count..<max(block.count, paddedKeys) {
+      unsafe latentRows[position] = zeroKey
+      unsafe ropeRows[position] = zeroKey
+    }
+    place(keys: block.start + block.count, count: block.nextCount, of: piece, at: paddedKeys)
+    for position in paddedKeys + block.nextCount..<max(paddedKeys + block.nextCount, 2 * paddedKeys) {
+      unsafe latentRows[position] = zeroKey
+      unsafe ropeRows[position] = zeroKey
+    }
+  }
+
+  /// Writes the addresses of `count` keys of the piece's request, one page's run after another.
+  private func place(keys start: Int, count: Int, of piece: Piece, at position: Int) {
+    let batch = call.plan.batch
+    let pages = batch.pageOffsets[piece.request]
+    var key = start
+    while key < start + count {
+      let (page, slot) = key.quotientAndRemainder(dividingBy: batch.pageSize)
+      let run = min(batch.pageSize - slot, start + count - key)
+      let poolPage = Int(batch.pageIndices[pages + page])
+      unsafe placeRun(
+        call.cache.latent, poolPage, slot, run, workspace.pointee.latentRows + position + key - start)
+      if let rope = call.cache.rope {
+        unsafe placeRun(rope, poolPage, slot, run, workspace.pointee.ropeRows + position + key - start)
+      }
+      key += run
+    }
+  }
+
+  private func placeRun(
+    _ view: TensorView, _ page: Int, _ slot: Int, _ count: Int,
+    _ addresses: UnsafeMutablePointer<UnsafeRawPointer?>
+  ) {
+    let stride = view.innerStride * view.elementType.byteCount
+    var address = unsafe view.row(page, slot)
+    for index in 0..<count {
+      unsafe addresses[index] = address
+      // The last step may leave the tensor; addresses wrap, nothing is read there.
+      unsafe address = UnsafeRawPointer(bitPattern: UInt(bitPattern: address) &+ UInt(stride)) ?? address
+    }
+  }
+
+  /// Points the wide addresses at this geometry's rows of the widened keys.
+  private func placeWideKeys() {
+    guard call.widens else { return }
+    let space = unsafe workspace
+    let rowWidth = (call.paddedLatentWidth + call.geometry.ropeWidth).roundedUp(to: 16)
+    for key in 0..<Workspace.blockKeys {
+      let row = unsafe space.pointee.widenedKeys + key * rowWidth
+      unsafe space.pointee.wideLatentRows[key] = UnsafeRawPointer(row)
+      unsafe space.pointee.wideRopeRows[key] = UnsafeRawPointer(row + call.paddedLatentWidth)
+    }
+  }
+
+  /// The block whose addresses were placed, as the micro-kernels take it.
+  private func keyBlock(paddedKeys: Int) -> mla_key_block {
+    let space = unsafe workspace
+    var block = unsafe mla_key_block()
+    unsafe block.latent = UnsafePointer(call.widens ? space.pointee.wideLatentRows : space.pointee.latentRows)
+    unsafe block.rope = UnsafePointer(call.widens ? space.pointee.wideRopeRows : space.pointee.ropeRows)
+    unsafe block.keys = Int64(paddedKeys)
+    unsafe block.latent_width = Int64(call.paddedLatentWidth)
+    unsafe block.rope_width = Int64(call.geometry.ropeWidth)
+    guard call.widens else { return unsafe block }
+    unsafe block.narrow_latent = UnsafePointer(space.pointee.latentRows)
+    unsafe block.narrow_rope = UnsafePointer(space.pointee.ropeRows)
+    unsafe block.narrow_latent_width = Int64(call.geometry.latentWidth)
+    unsafe block.narrow_element = call.kernels.elementType.microkernelCode
+    return unsafe block
+  }
+
+  /// Fills in how many of the block's keys each row sees; false if all rows see all of them.
+  private func markVisibleKeys(_ block: BlockKeys.Block, of piece: Piece, rows: Int) -> Bool {
+    let batch = call.plan.batch
+    let heads = call.geometry.headCount
+    let firstToken = piece.firstRow / heads
+    guard
+      batch.visibleKeyCount(request: piece.request, token: firstToken) < block.start + block.count
+    else { return false }
+    for row in 0..<rows {
+      let token = min(piece.firstRow + row, piece.firstRow + piece.rowCount - 1) / heads
+      let visible = batch.visibleKeyCount(request: piece.request, token: token) - block.start
+      unsafe workspace.pointee.visibleKeys[row] = Int32(min(max(visible, 0), block.count))
+    }
+    return true
+  }
+
+  private func finish(_ row: Int, of piece: Piece, rows: Int) {
+    let space = unsafe workspace
+    let sum = unsafe space.pointee.rowSum[row]
+    // Empty rows give 0 and −∞. NaN sums are not empty: they show a NaN in the caller's data.
+    let isEmpty = sum == 0
+    let lse = isEmpty ? -Float.infinity : unsafe space.pointee.rowMaximum[row] + log2f(sum)
+    if let partialRow = piece.partialRow {
+      let target = unsafe partials.pointee.outputs + (partialRow + row) * partials.pointee.width
+      unsafe partials.pointee.lse[partialRow + row] = lse
+      unsafe store(row, rows: rows, isEmpty ? nil : 1 / sum, target, .float32)
+      return
+    }
+    let (token, head) = call.place(request: piece.request, row: piece.firstRow + row)
+    let view = call.output.output
+    unsafe store(row, rows: rows, isEmpty ? nil : 1 / sum, view.row(token, head), view.view.elementType)
+    call.writeLSE(lse, token: token, head: head)
+  }
+
+  /// Writes one row of the outputs times `factor`, or zeros.
+  @unsafe private func store(
+    _ row: Int, rows: Int, _ factor: Float?, _ target: UnsafeMutableRawPointer, _ type: ElementType
+  ) {
+    let width = call.geometry.latentWidth
+    guard let factor else {
+      unsafe target.initializeMemory(as: UInt8.self, repeating: 0, count: width * type.byteCount)
+      return
+    }
+    unsafe functions.store_row(
+      workspace.pointee.outputs, Int64(row), Int64(rows), Int64(width), factor, target, type.microkernelCode)
+  }
+
+  /// Combines the partials of a merge job's rows and writes the final outputs.
+  func run(_ job: MergeJob) {
+    for row in 0..<job.rowCount {
+      let (token, head) = call.place(request: job.request, row: job.firstRow + row)
+      let lse = merge(job, row: row, token: token, head: head)
+      call.writeLSE(lse, token: token, head: head)
+    }
+  }
+
+  /// Weighs each partial by its share of the total sum of exponentials; returns the LSE in base 2.
+  private func merge(_ job: MergeJob, row: Int, token: Int, head: Int) -> Float {
+    let states = unsafe partials
+    let width = call.geometry.latentWidth
+    var maximum = -Float.infinity
+    for part in 0..<job.partialCount {
+      maximum = max(maximum, unsafe states.pointee.lse[job.partialRow + row + part * job.partialStride])
+    }
+    let view = call.output.output
+    let target = unsafe view.row(token, head)
+    guard maximum > -.infinity else {
+      unsafe target.initializeMemory(
+        as: UInt8.self, repeating: 0, count: width * view.view.elementType.byteCount)
+      return -.infinity
+    }
+    let merged = unsafe workspace.pointee.mergedRow
+    var sum: Float = 0
+    for part in 0..<job.partialCount {
+      let partialRow = job.partialRow + row + part * job.partialStride
+      let weight = exp2f(unsafe states.pointee.lse[partialRow] - maximum)
+      unsafe functions.add_scaled(
+        merged, states.pointee.outputs + partialRow * states.pointee.width, weight, Int64(width),
+        part == 0 ? 1 : 0)
+      sum += weight
+    }
+    unsafe functions.store_row(
+      merged, 0, 1, Int64(width), 1 / sum, target, view.view.elementType.microkernelCode)
+    return maximum + log2f(sum)
+  }
+}
+
+extension EngineCall {
+  fileprivate static let naturalLogOf2: Float = 0.693_147_180_559_945_3
+
+  /// Writes an LSE, given in base 2, where the caller wants one.
+  fileprivate func writeLSE(_ lse: Float, token: Int, head: Int) {
+    guard let view = output.lse else { return }
+    let value = output.lseBase == .two ? lse : lse * Self.naturalLogOf2
+    unsafe view.row(token, head).storeBytes(of: value, as: Float.self)
+  }
+}
+
+/// Walks the keys of a piece in blocks.
+private struct BlockKeys {
+  struct Block {
+    var start: Int
+    var count: Int
+    /// Keys of the block after this one.
+    var nextCount: Int
+    var isFirst: Bool
+  }
+
+  private let firstKey: Int
+  private let end: Int
+  private var position: Int
+
+  init(call: EngineCall, piece: Piece) {
+    firstKey = piece.keyStart
+    position = piece.keyStart
+    end = piece.keyEnd
+  }
+
+  mutating func next() -> Block? {
+    guard position < end else { return nil }
+    let count = min(Workspace.blockKeys, end - position)
+    let block = Block(
+      start: position, count: count, nextCount: min(Workspace.blockKeys, end - position - count),
+      isFirst: position == firstKey)
+    position += count
+    return block
+  }
+}
+
+extension TensorView {
+  /// Address of a row's first element. The caller has checked the place.
+  fileprivate func row(_ outer: Int, _ inner: Int) -> UnsafeRawPointer {
+    unsafe baseAddress + (outer * outerStride + inner * innerStride) * elementType.byteCount
+  }
+}
+
+extension MutableTensorView {
+  /// Address of a row's first element. The caller has checked the place.
+  fileprivate func row(_ outer: Int, _ inner: Int) -> UnsafeMutableRawPointer {
+    unsafe baseAddress + (outer * view.outerStride + inner * view.innerStride) * view.elementType.byteCount
+  }
+}

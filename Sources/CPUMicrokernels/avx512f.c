@@ -1,0 +1,26 @@
+// AVX-512 F (with BW, DQ, VL) and F16C: all element types in fp32, 32 registers of 16 lanes.
+#include "microkernel_list.h"
+#if defined(__x86_64__)
+#include <immintrin.h>
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma,f16c"))), apply_to = function)
+#define LANES 16
+#define COLUMN_CHUNK 64
+#define VALUE_ROWS 6
+#define SCORE_KEYS_1 12
+#define SCORE_KEYS_2 12
+#define SCORE_KEYS_3 8
+#define SCORE_KEYS_4 6
+#define KEY_STEP 24
+#define HIDE_VALUE(x) asm volatile("" : "+v"(x))
+#include "lanes.h"
+#include "fp32_products.h"
+#include "products.h"
+#include "softmax.h"
+#include "rows.h"
+#include "fp32_rows.h"
+#include "fp32_sets.h"
+FP32_SET(mla_avx512f_bf16, "avx512f", MLA_BF16, 1, pack_query_bf16);
+FP32_SET(mla_avx512f_fp16, "avx512f", MLA_FP16, 1, pack_query_fp16);
+FP32_SET(mla_avx512f_fp32, "avx512f", MLA_FP32, 0, pack_query_fp32);
+#pragma clang attribute pop
+#endif

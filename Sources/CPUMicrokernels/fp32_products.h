@@ -1,0 +1,26 @@
+// The products in fp32, for any instruction set. Included after lanes.h, before products.h.
+#define CAN_WIDEN 1
+#define ELEMENTS_PER_WORD 1
+#define KEYS_PER_STEP 1
+
+static inline lanes splat_word(const char *word) {
+  float value;
+  memcpy(&value, word, 4);
+  return splat(value);
+}
+static inline lanes add_product(lanes sum, lanes a, lanes b) { return sum + a * b; }
+static inline lanes add_product_of_word(lanes sum, const char *word, lanes b) {
+  return sum + splat_word(word) * b;
+}
+static inline void load_values(const mla_key_block *block, int64_t step, int64_t column, char *scratch,
+                               int32_t first_of_chunk, lanes values[]) {
+  (void)scratch, (void)first_of_chunk;
+  const float *row = (const float *)block->latent[step] + column;
+  UNROLL for (int v = 0; v < COLUMN_CHUNK / LANES; v++) values[v] = load(row + v * LANES);
+}
+static inline void store_probabilities(void *probabilities, int64_t pair, int64_t rows, int64_t row, lanes first,
+                                       lanes second) {
+  float *target = (float *)probabilities + pair * 2 * rows + row;
+  store(target, first);
+  store(target + rows, second);
+}
