@@ -9,6 +9,18 @@ package enum CallValidation {
   package static func check(
     batch: Batch, geometry: AttentionGeometry, queries: QueryView, cache: CacheView, output: OutputView
   ) throws(ProblemError) {
+    try checkInputs(batch: batch, geometry: geometry, queries: queries, cache: cache)
+    let rows = (batch.queryTokenCount, geometry.headCount)
+    try checkOutput(output, queries: queries, rows: rows, width: geometry.latentWidth)
+    try checkOverlap(output, queries: queries, cache: cache)
+  }
+
+  /// Checks the tensors that a run reads.
+  ///
+  /// - Throws: `ProblemError` that names the tensor and the dimension.
+  package static func checkInputs(
+    batch: Batch, geometry: AttentionGeometry, queries: QueryView, cache: CacheView
+  ) throws(ProblemError) {
     let rows = (batch.queryTokenCount, geometry.headCount)
     try checkShape(queries.latent, "queries.latent", rows.0, rows.1, geometry.latentWidth)
     try checkRope(queries.rope, "queries.rope", rows.0, rows.1, geometry, type: queries.latent.elementType)
@@ -22,8 +34,6 @@ package enum CallValidation {
         .mismatch, "cache.latent.elementType", value: cache.latent.elementType.rawValue,
         requirement: "must be the queries' type, \(queries.latent.elementType.rawValue)")
     }
-    try checkOutput(output, queries: queries, rows: rows, width: geometry.latentWidth)
-    try checkOverlap(output, queries: queries, cache: cache)
   }
 
   private static func checkShape(

@@ -18,12 +18,12 @@ public enum ElementType: String, Sendable, Hashable, Codable, CaseIterable {
     }
   }
 
-  /// The largest relative error of rounding a number in the normal range to this type (half an ulp).
+  /// The largest relative error of rounding a number in the normal range to this type (half an ulp of 1).
   public var roundingError: Double {
     switch self {
-    case .bfloat16: 0x1p-9
-    case .float16: 0x1p-12
-    case .float32: 0x1p-25
+    case .bfloat16: 0x1p-8
+    case .float16: 0x1p-11
+    case .float32: 0x1p-24
     }
   }
 }
