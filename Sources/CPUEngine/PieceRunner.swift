@@ -50,8 +50,8 @@ import LatentAttention
     for row in 0..<piece.rowCount {
       let (token, head) = call.place(request: piece.request, row: piece.firstRow + row)
       unsafe functions.pack_query(
-        latent.row(token, head), Int64(geometry.latentWidth), Int64(call.paddedLatentWidth),
-        rope?.row(token, head), Int64(geometry.ropeWidth), packed, Int64(row), Int64(rows))
+        latent.rowAddress(token, head), Int64(geometry.latentWidth), Int64(call.paddedLatentWidth),
+        rope?.rowAddress(token, head), Int64(geometry.ropeWidth), packed, Int64(row), Int64(rows))
     }
   }
 
@@ -115,7 +115,7 @@ import LatentAttention
     _ addresses: UnsafeMutablePointer<UnsafeRawPointer?>
   ) {
     let stride = view.innerStride * view.elementType.byteCount
-    var address = unsafe view.row(page, slot)
+    var address = unsafe view.rowAddress(page, slot)
     for index in 0..<count {
       unsafe addresses[index] = address
       // The last step may leave the tensor; addresses wrap, nothing is read there.
@@ -127,11 +127,13 @@ import LatentAttention
   private func placeWideKeys() {
     guard call.widens else { return }
     let space = unsafe workspace
-    let rowWidth = (call.paddedLatentWidth + call.geometry.ropeWidth).roundedUp(to: 16)
+    // Rows are widened in whole lines, so that each part must start on one.
+    let latentWidth = call.paddedLatentWidth.roundedUp(to: Workspace.lineWords)
+    let rowWidth = latentWidth + call.geometry.ropeWidth.roundedUp(to: Workspace.lineWords)
     for key in 0..<Workspace.blockKeys {
       let row = unsafe space.pointee.widenedKeys + key * rowWidth
       unsafe space.pointee.wideLatentRows[key] = UnsafeRawPointer(row)
-      unsafe space.pointee.wideRopeRows[key] = UnsafeRawPointer(row + call.paddedLatentWidth)
+      unsafe space.pointee.wideRopeRows[key] = UnsafeRawPointer(row + latentWidth)
     }
   }
 
@@ -182,7 +184,7 @@ import LatentAttention
     }
     let (token, head) = call.place(request: piece.request, row: piece.firstRow + row)
     let view = call.output.output
-    unsafe store(row, rows: rows, isEmpty ? nil : 1 / sum, view.row(token, head), view.view.elementType)
+    unsafe store(row, rows: rows, isEmpty ? nil : 1 / sum, view.rowAddress(token, head), view.view.elementType)
     call.writeLSE(lse, token: token, head: head)
   }
 
@@ -217,7 +219,7 @@ import LatentAttention
       maximum = max(maximum, unsafe states.pointee.lse[job.partialRow + row + part * job.partialStride])
     }
     let view = call.output.output
-    let target = unsafe view.row(token, head)
+    let target = unsafe view.rowAddress(token, head)
     guard maximum > -.infinity else {
       unsafe target.initializeMemory(
         as: UInt8.self, repeating: 0, count: width * view.view.elementType.byteCount)
@@ -246,7 +248,7 @@ extension EngineCall {
   fileprivate func writeLSE(_ lse: Float, token: Int, head: Int) {
     guard let view = output.lse else { return }
     let value = output.lseBase == .two ? lse : lse * Self.naturalLogOf2
-    unsafe view.row(token, head).storeBytes(of: value, as: Float.self)
+    unsafe view.rowAddress(token, head).storeBytes(of: value, as: Float.self)
   }
 }
 
@@ -283,14 +285,14 @@ private struct BlockKeys {
 
 extension TensorView {
   /// Address of a row's first element. The caller has checked the place.
-  fileprivate func row(_ outer: Int, _ inner: Int) -> UnsafeRawPointer {
+  fileprivate func rowAddress(_ outer: Int, _ inner: Int) -> UnsafeRawPointer {
     unsafe baseAddress + (outer * outerStride + inner * innerStride) * elementType.byteCount
   }
 }
 
 extension MutableTensorView {
   /// Address of a row's first element. The caller has checked the place.
-  fileprivate func row(_ outer: Int, _ inner: Int) -> UnsafeMutableRawPointer {
+  fileprivate func rowAddress(_ outer: Int, _ inner: Int) -> UnsafeMutableRawPointer {
     unsafe baseAddress + (outer * view.outerStride + inner * view.innerStride) * view.elementType.byteCount
   }
 }

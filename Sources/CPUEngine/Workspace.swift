@@ -14,7 +14,7 @@ struct WorkspaceSize: Equatable {
   init(_ plan: AttentionPlan) {
     rows = plan.pieces.reduce(0) { max($0, $1.rowCount) }.roundedUp(to: Workspace.rowPadding)
     latentWidth = plan.geometry.latentWidth.roundedUp(to: Workspace.columnPadding)
-    ropeWidth = plan.geometry.ropeWidth.roundedUp(to: 16)
+    ropeWidth = plan.geometry.ropeWidth.roundedUp(to: Workspace.lineWords)
   }
 
   init() {}
@@ -35,6 +35,8 @@ struct WorkspaceSize: Equatable {
   static let rowPadding = 16
   /// Latent widths are padded to the widest column chunk of any set.
   static let columnPadding = 64
+  /// Words of 4 bytes in which keys are brought near: a cache line.
+  static let lineWords = 16
   static let blockKeys = Int(MLA_BLOCK_KEYS)
 
   let size: WorkspaceSize
@@ -146,9 +148,4 @@ struct WorkspaceSize: Equatable {
     unsafe outputs.deallocate()
     unsafe lse.deallocate()
   }
-}
-
-extension Int {
-  /// The smallest multiple of `step` that is not below this number.
-  func roundedUp(to step: Int) -> Int { (self + step - 1) / step * step }
 }
