@@ -147,7 +147,7 @@ import Testing
     try cache.release(&sequence)
     expectProblem(.outOfRange, "sequence.pages", index: 0, value: "0") { try cache.release(&stale) }
     expectProblem(.outOfRange, "sequence.pages", index: 0, value: "0") { _ = try cache.fork(stale) }
-    expectProblem(.outOfRange, "sequence.pages", index: 0, value: "0") { try cache.extend(&stale, by: 1) }
+    expectProblem(.outOfRange, "sequence.pages", index: 1, value: "1") { try cache.extend(&stale, by: 1) }
     let free = cache.freePageCount
     #expect(free == 3)
   }

@@ -144,7 +144,8 @@ public struct PagedCache: ~Copyable, Sendable {
     guard count >= 0 else {
       throw ProblemError(.notPositive, "count", value: count, requirement: "must not be negative")
     }
-    try checkHeld(sequence)
+    // The last page tells, at a cost that does not grow with the sequence.
+    try checkHeld(sequence, from: max(0, sequence.pages.count - 1))
     let length = try sequence.length.added(to: count, field: "count")
     let pageCount = length / pageSize + (length % pageSize == 0 ? 0 : 1)
     let copiesLast = count > 0 ? try sharesPartialPage(sequence) : false
@@ -181,11 +182,12 @@ public struct PagedCache: ~Copyable, Sendable {
     (Int(sequence.pages[token / pageSize]), token % pageSize)
   }
 
-  private func checkHeld(_ sequence: CacheSequence) throws(ProblemError) {
-    for (index, page) in sequence.pages.enumerated() {
-      guard try allocator.holderCount(page) > 0 else {
+  private func checkHeld(_ sequence: CacheSequence, from first: Int = 0) throws(ProblemError) {
+    for index in first..<sequence.pages.count {
+      guard try allocator.holderCount(sequence.pages[index]) > 0 else {
         throw ProblemError(
-          .outOfRange, "sequence.pages", index: index, value: page, requirement: "must be a page in use")
+          .outOfRange, "sequence.pages", index: index, value: sequence.pages[index],
+          requirement: "must be a page in use")
       }
     }
   }
