@@ -11,8 +11,6 @@ final class CaseTensor {
   private static let margin = 64
 
   /// A tensor all of whose memory is the guard pattern.
-  ///
-  /// - Parameter isOffset: whether the first row starts on an odd element.
   init(
     _ elementType: ElementType, shape: (Int, Int, Int), layout: CaseRecipe.Layout, field: String
   ) throws(ProblemError) {

@@ -8,6 +8,14 @@ public struct Comparison: Sendable, Hashable, CustomStringConvertible {
     case lse(Place, got: Double, expected: Double, bound: Double)
     /// Memory that belongs to no row of a tensor was written.
     case strayWrite(tensor: String, byteOffset: Int)
+
+    /// The row, where one is wrong.
+    public var place: Place? {
+      switch self {
+      case .output(let place, _, _, _, _), .lse(let place, _, _, _): place
+      case .strayWrite: nil
+      }
+    }
   }
 
   /// A row of a batch.
@@ -18,6 +26,13 @@ public struct Comparison: Sendable, Hashable, CustomStringConvertible {
     public var token: Int
     /// Query head.
     public var head: Int
+
+    /// Names a row.
+    public init(request: Int, token: Int, head: Int) {
+      self.request = request
+      self.token = token
+      self.head = head
+    }
   }
 
   /// Rows compared.

@@ -18,6 +18,7 @@ public final class VerificationCase {
   public let output: OutputView
   private let outputTensor: CaseTensor
   private let lseTensor: CaseTensor?
+  /// Owns the memory behind `queries` and `cache`.
   private let inputTensors: [CaseTensor]
 
   /// Makes the case of a recipe.

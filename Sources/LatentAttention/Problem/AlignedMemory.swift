@@ -13,6 +13,9 @@
   /// The memory; uninitialised at first.
   package let bytes: UnsafeMutableRawBufferPointer
 
+  /// Bytes of it.
+  package var byteCount: Int { unsafe bytes.count }
+
   private static let vectorAlignment = 64
   private static let hugePageSize = 2 << 20
 
