@@ -42,7 +42,8 @@ let package = Package(
       name: "CPUEngineTests", dependencies: ["CPUEngine", "CPUMicrokernels", "TestSupport"],
       swiftSettings: checked),
     .testTarget(name: "WorkloadsTests", dependencies: ["Workloads", "TestSupport"], swiftSettings: checked),
-    .testTarget(name: "ReportsTests", dependencies: ["Reports"], swiftSettings: checked),
+    .testTarget(
+      name: "ReportsTests", dependencies: ["Reports", "LatentAttention"], swiftSettings: checked),
     .testTarget(name: "CommandTests", dependencies: ["TestSupport"], swiftSettings: checked),
   ],
   cLanguageStandard: .gnu17
