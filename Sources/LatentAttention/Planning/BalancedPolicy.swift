@@ -81,7 +81,7 @@ private struct BalancedPacking {
 
   init(_ problem: PlanningProblem) {
     self.problem = problem
-    order = indicesByDescendingCost(problem.tileCosts)
+    order = problem.tilesByCost
     gaps = GapTable(workerCount: problem.workerCount)
   }
 

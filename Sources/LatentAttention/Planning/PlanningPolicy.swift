@@ -46,6 +46,8 @@ public struct PlanningProblem: Sendable {
   public let costModel: CostModel
   /// Cost of each tile as one piece that writes through.
   public let tileCosts: [Double]
+  /// Positions of `tiles`, dearest first, equal ones in order.
+  public let tilesByCost: [Int]
   /// No assignment has a smaller makespan; see `MakespanBound`.
   public let lowerBound: Double
 
@@ -55,8 +57,9 @@ public struct PlanningProblem: Sendable {
     self.workerCount = workerCount
     self.costModel = costModel
     tileCosts = tiles.map { costModel.cost(rows: $0.rowCount, keys: $0.keyCount, isPartial: false) }
+    tilesByCost = indicesByDescendingCost(tileCosts)
     lowerBound = MakespanBound(
-      tiles: tiles, tileCosts: tileCosts, workerCount: workerCount, costModel: costModel
+      tiles: tiles, tileCosts: tileCosts, order: tilesByCost, workerCount: workerCount, costModel: costModel
     ).value
   }
 }
