@@ -46,7 +46,8 @@ struct PlanningPropertyTests {
     }
   }
 
-  @Test("every (row, visible key) pair is computed once, counted pair by pair", arguments: PolicyName.allCases)
+  @Test(
+    "every (row, visible key) pair is computed once, counted pair by pair", arguments: PolicyName.allCases)
   func pairsAreCountedOnce(name: PolicyName) throws {
     var generator = SeededGenerator(seed: 2)
     for _ in 0..<40 {

@@ -51,16 +51,34 @@ public struct PlanningProblem: Sendable {
   /// No assignment has a smaller makespan; see `MakespanBound`.
   public let lowerBound: Double
 
+  /// Groups of `costModel.keyGranularity` keys of each tile.
+  let tileGroups: [Int]
+
   package init(tiles: [RowTile], tileRows: Int, workerCount: Int, costModel: CostModel) {
     self.tiles = tiles
     self.tileRows = tileRows
     self.workerCount = workerCount
     self.costModel = costModel
-    tileCosts = tiles.map { costModel.cost(rows: $0.rowCount, keys: $0.keyCount, isPartial: false) }
-    tilesByCost = indicesByDescendingCost(tileCosts)
-    lowerBound = MakespanBound(
-      tiles: tiles, tileCosts: tileCosts, order: tilesByCost, workerCount: workerCount, costModel: costModel
-    ).value
+    tileGroups = tiles.map { costModel.keyGroups($0.keyCount) }
+    // Nearly all tiles have the same rows.
+    var rows = 0
+    var prices = PiecePrices(costModel, rows: rows)
+    var costs: [Double] = []
+    costs.reserveCapacity(tiles.count)
+    for (tile, groups) in zip(tiles, tileGroups) {
+      if tile.rowCount != rows {
+        rows = tile.rowCount
+        prices = PiecePrices(costModel, rows: rows)
+      }
+      costs.append(prices.whole + Double(groups) * prices.group)
+    }
+    tileCosts = costs
+    tilesByCost = indicesByDescendingCost(costs)
+    lowerBound =
+      MakespanBound(
+        tiles: tiles, tileGroups: tileGroups, tileCosts: costs, tilesByCost: tilesByCost,
+        workerCount: workerCount, costModel: costModel
+      ).value
   }
 }
 
