@@ -149,3 +149,8 @@ struct WorkspaceSize: Equatable {
     unsafe lse.deallocate()
   }
 }
+
+extension Int {
+  /// The smallest multiple of `step` that is not below this number.
+  func roundedUp(to step: Int) -> Int { (self + step - 1) / step * step }
+}
