@@ -23,7 +23,7 @@ public final class CPUEngine: AttentionEngine {
   public init(
     threadCount: Int? = nil, instructionSet: InstructionSet? = nil
   ) throws(CPUEngineError) {
-    let count = threadCount ?? min(Int(mla_processor_count()), Self.maximumThreadCount)
+    let count = threadCount ?? Self.availableThreadCount
     guard (1...Self.maximumThreadCount).contains(count) else { throw .badThreadCount(count) }
     self.instructionSet = try InstructionSet.choose(instructionSet)
     pool = try WorkerPool(workerCount: count)
@@ -31,6 +31,9 @@ public final class CPUEngine: AttentionEngine {
   }
 
   private static let maximumThreadCount = 1024
+
+  /// Processors that this process may run on, at most what an engine takes.
+  public static var availableThreadCount: Int { min(Int(mla_processor_count()), maximumThreadCount) }
 
   /// Worker threads, the calling one included.
   public var threadCount: Int { pool.workerCount }

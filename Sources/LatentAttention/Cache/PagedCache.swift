@@ -106,6 +106,29 @@ public struct PagedCache: ~Copyable, Sendable {
     }
   }
 
+  /// Writes one token where a scheduler of the caller's own has placed it, rounded to the element type.
+  ///
+  /// - Throws: `ProblemError`, before anything changes: `outOfRange` for a page or slot outside the pool,
+  ///   `mismatch` where counts are not the widths.
+  /// - Complexity: O(key width).
+  public mutating func store(
+    page: Int32, slot: Int, latent: Span<Float>, rope: Span<Float>
+  ) throws(ProblemError) {
+    guard (0..<pageCount).contains(Int(page)) else {
+      throw ProblemError(.outOfRange, "page", value: page, requirement: "must be 0 ..< \(pageCount)")
+    }
+    guard (0..<pageSize).contains(slot) else {
+      throw ProblemError(.outOfRange, "slot", value: slot, requirement: "must be 0 ..< \(pageSize)")
+    }
+    for (field, count, width) in [
+      ("latent.count", latent.count, geometry.latentWidth), ("rope.count", rope.count, geometry.ropeWidth),
+    ] where count != width {
+      throw ProblemError(.mismatch, field, value: count, requirement: "must be \(width)")
+    }
+    self.latent.storeRow(Int(page), slot, latent)
+    self.rope?.storeRow(Int(page), slot, rope)
+  }
+
   /// Appends tokens from tensors of any element type; bit for bit where it is the cache's.
   ///
   /// - Parameters:

@@ -86,6 +86,22 @@
     return TensorView(columns: columns, of: self)
   }
 
+  private init(outerCount: Int, of view: TensorView) {
+    unsafe base = view.base
+    elementType = view.elementType
+    self.outerCount = outerCount
+    innerCount = view.innerCount
+    width = view.width
+    outerStride = view.outerStride
+    innerStride = view.innerStride
+  }
+
+  /// The first `count` of the first dimension, which must have as many.
+  package func prefix(_ count: Int) -> TensorView {
+    precondition((0...outerCount).contains(count))
+    return TensorView(outerCount: count, of: self)
+  }
+
   /// Whether the view has no element.
   public var isEmpty: Bool { outerCount == 0 || innerCount == 0 || width == 0 }
 
@@ -148,6 +164,16 @@
     }
     self.view = view
     unsafe base = buffer.baseAddress
+  }
+
+  private init(_ view: TensorView, base: UnsafeMutableRawPointer?) {
+    self.view = view
+    unsafe self.base = base
+  }
+
+  /// The first `count` of the first dimension, which must have as many.
+  package func prefix(_ count: Int) -> MutableTensorView {
+    unsafe MutableTensorView(view.prefix(count), base: base)
   }
 
   /// Rows are disjoint if one dimension's rows fit between neighbours of the other.

@@ -3,7 +3,7 @@ import Foundation
 /// Numbers as people read them: significant digits, SI prefixes, shares. The same in every locale.
 public enum NumberFormat {
   /// What stands for a number that is not one.
-  static let missing = "–"
+  public static let missing = "–"
 
   /// `value` rounded to `digits` significant digits (1 to 17), integer digits always complete:
   /// 0.01234 → `0.0123`, 9.996 → `10.0`, 123456 → `123456`.

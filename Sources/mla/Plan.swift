@@ -1,0 +1,108 @@
+import ArgumentParser
+import LatentAttention
+import Reports
+import Workloads
+
+/// Compares the planning policies on a batch.
+struct Plan: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Compare the planning policies side by side.",
+    discussion: """
+      Plans one decode call for GPU-like workers (CTAs of 64 rows) with every policy. The key lengths are given, or \
+      drawn from a trace's prompts, or, without either, from the built-in stream's. The makespan is that of the \
+      busiest worker in the cost model, over the least that any plan could reach.
+      """)
+
+  @Option(help: "Key lengths of the requests: 4096,17,…") var lengths: CommaList<Int>?
+  @Option(help: "Draw the key lengths from the prompts of a trace.") var trace: String?
+  @Option(help: "Requests to draw, for each of these batch sizes.") var batch = CommaList([64])
+  @Option(help: "Query heads.") var heads = 128
+  @Option(help: "Query tokens of each request.") var query = 1
+  @Option(help: "Workers.") var workers = 132
+  @Option(help: "Policies; the default is all.") var policy = CommaList(PolicyName.allCases)
+  @Option(help: "Seed of the drawing.") var seed: UInt64 = 1
+  @Option(help: "Draw the first policy's plan for the first batch: a Gantt chart of the workers.") var svg: String?
+  @Option(help: "Write the rows to a JSON file.") var json: String?
+
+  func validate() throws {
+    if lengths != nil, trace != nil { throw ValidationError("--lengths and --trace exclude each other") }
+    for (index, length) in (lengths?.values ?? []).enumerated() where length < 0 {
+      throw ValidationError("--lengths[\(index)] = \(length): must not be negative")
+    }
+    try batch.validatePositive("--batch")
+    guard query >= 0 else { throw ValidationError("--query = \(query): must not be negative") }
+  }
+
+  /// Rows of a CTA's tile.
+  private static let tileRows = 64
+  /// Plans per policy whose median time is given.
+  private static let repetitions = 21
+
+  func run() throws {
+    let geometry = try AttentionGeometry.deepSeek(headCount: heads)
+    var rows: [PlanRow] = []
+    var drawn: AttentionPlan?
+    for lengths in try batches() {
+      let batch = try Self.batch(lengths, query: query)
+      for name in policy.values {
+        let planner = try Planner(
+          policy: name.policy, workerCount: workers, tileRows: Self.tileRows, costModel: .hopperEstimate)
+        let plan = try planner.plan(batch, geometry: geometry)
+        var microseconds: [Double] = []
+        for _ in 0..<Self.repetitions {
+          let elapsed = try ContinuousClock().measure { _ = try planner.plan(batch, geometry: geometry) }
+          microseconds.append(elapsed.inSeconds * 1e6)
+        }
+        drawn = drawn ?? plan
+        rows.append(
+          PlanRow(
+            plan.statistics, batch: batch.count, planMicroseconds: Spread(microseconds)?.median ?? .nan))
+      }
+    }
+    print(PlanRow.table(rows).text(), terminator: "")
+    if let svg, let drawn {
+      let title = "\(drawn.statistics.policy), \(drawn.batch.count) requests, \(workers) workers"
+      let chart = try PlanGantt(title: title, plan: drawn, costModel: .hopperEstimate)
+      try FileWriter.write(chart.svg().document, to: svg)
+    }
+    if let json { try JSONOutput.write(rows, to: json) }
+  }
+
+  /// The key lengths of each batch.
+  private func batches() throws -> [[Int]] {
+    if let lengths { return [lengths.values] }
+    let prompts: [Int]
+    if let trace {
+      switch try Workload.read(path: trace) {
+      case .requests(let trace): prompts = trace.requests.map(\.promptLength)
+      case .calls(let calls): prompts = calls.flatMap(\.keyLengths)
+      }
+    } else {
+      prompts = try SyntheticStream(seed: seed, requestCount: 4096, arrivalRate: 1).trace()
+        .requests.map(\.promptLength)
+    }
+    var generator = SeededGenerator(seed: seed)
+    return batch.values.map { count in
+      (0..<count).compactMap { _ in prompts.randomElement(using: &generator) }
+    }
+  }
+
+  /// Requests of these lengths with pages one after another: plans do not look at page indices.
+  private static func batch(_ lengths: [Int], query: Int) throws -> Batch {
+    let pageSize = 64
+    let pageCounts = lengths.map { $0 / pageSize + ($0 % pageSize == 0 ? 0 : 1) }
+    let total = try pageCounts.reduce(0) { try $0.added(to: $1, field: "lengths") }
+    guard total <= Int(Int32.max) else {
+      throw ProblemError(
+        .outOfRange, "lengths", value: "\(total) pages", requirement: "must need at most \(Int32.max) pages")
+    }
+    var next: Int32 = 0
+    let lists = pageCounts.map { count in
+      defer { next += Int32(count) }
+      return Array(next..<next + Int32(count))
+    }
+    return try Batch(
+      queryCounts: Array(repeating: query, count: lengths.count), pageLists: lists, keyLengths: lengths,
+      pageSize: pageSize, poolPageCount: total, isCausal: true)
+  }
+}

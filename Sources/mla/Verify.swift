@@ -1,0 +1,135 @@
+import ArgumentParser
+import CPUEngine
+import LatentAttention
+import Reports
+
+/// Runs random and awkward problems against the oracle.
+struct Verify: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Check an engine against the double-precision oracle.",
+    discussion: """
+      Runs a fixed list of awkward cases first, then random ones; the planning policies take turns. A failure prints \
+      the command that runs that one case again, and the exit status is 1.
+      """)
+
+  @Option(help: "Random cases, after the awkward ones.") var cases = 100
+  @Option(help: "Seed of the random cases.") var seed: UInt64 = 1
+  @Option(name: .customLong("case"), help: "Run only this case, counted from 0 with the awkward ones.")
+  var only: Int?
+  @Option(help: "Element type of the random cases; the default is any.") var type: ElementType?
+  @Option(help: "Heads of the random cases; the default is any.") var heads: Int?
+  @Option(help: "Instruction set; the default is the best there is.") var isa: InstructionSet?
+  @Option(help: "Threads; the default is all processors.") var threads: Int?
+  @Option(help: "Which engine.") var engine = EngineName.cpu
+  @Option(help: "Write the result to a JSON file.") var json: String?
+
+  func validate() throws {
+    guard cases >= 0 else { throw ValidationError("--cases = \(cases): must not be negative") }
+    if let only, only < 0 { throw ValidationError("--case = \(only): must not be negative") }
+  }
+
+  func run() throws {
+    let engine = try CPUEngine(threadCount: threads, instructionSet: isa)
+    let awkward = CaseRecipe.awkward
+    let indices = only.map { $0..<$0 + 1 } ?? 0..<awkward.count + cases
+    var summary = VerificationSummary(
+      engine: self.engine.rawValue, isa: engine.instructionSet.rawValue, threads: engine.threadCount, seed: seed)
+    let progress = ProgressBar(label: "verify", total: indices.count)
+    for index in indices {
+      let recipe =
+        index < awkward.count
+        ? awkward[index]
+        : CaseRecipe.random(
+          seed: seed, index: index - awkward.count,
+          options: VerificationOptions(elementType: type, headCount: heads))
+      let policy = PolicyName.allCases[index % PolicyName.allCases.count]
+      let comparison = try check(recipe, engine: engine, policy: policy.policy)
+      summary.add(comparison, of: recipe)
+      if !comparison.passed {
+        print("FAILED case \(index), policy \(policy.rawValue): \(recipe)\n  \(comparison)\n  again: \(command(index))")
+      }
+      progress.update(summary.cases)
+    }
+    progress.finish()
+    print(summary.description, terminator: "")
+    if let json { try JSONOutput.write(summary, to: json) }
+    if summary.failures > 0 { throw ExitCode.failure }
+  }
+
+  private func check(
+    _ recipe: CaseRecipe, engine: CPUEngine, policy: any PlanningPolicy
+  ) throws -> Comparison {
+    let problem = try VerificationCase(recipe)
+    let plan = try engine.plan(problem.batch, geometry: problem.geometry, policy: policy)
+    try engine.run(plan, queries: problem.queries, cache: problem.cache, output: problem.output)
+    return try problem.check()
+  }
+
+  /// The command line that runs one case alone.
+  private func command(_ index: Int) -> String {
+    var words = ["mla verify --seed \(seed) --case \(index)"]
+    if let type { words.append("--type \(type.rawValue)") }
+    if let heads { words.append("--heads \(heads)") }
+    if let isa { words.append("--isa \(isa.rawValue)") }
+    if let threads { words.append("--threads \(threads)") }
+    return words.joined(separator: " ")
+  }
+}
+
+/// The worst of all cases, by element type of the inputs.
+struct VerificationSummary: Encodable {
+  /// The worst of one element type; errors are absolute, shares are of the bounds that the oracle allows.
+  struct Worst: Encodable {
+    var cases = 0
+    var rows = 0
+    var outputError = 0.0
+    var outputErrorShareOfBound = 0.0
+    var lseError = 0.0
+    var lseErrorShareOfBound = 0.0
+  }
+
+  let engine: String
+  let isa: String
+  let threads: Int
+  let seed: UInt64
+  private(set) var cases = 0
+  private(set) var failures = 0
+  private(set) var byType: [String: Worst] = [:]
+
+  init(engine: String, isa: String, threads: Int, seed: UInt64) {
+    self.engine = engine
+    self.isa = isa
+    self.threads = threads
+    self.seed = seed
+  }
+
+  mutating func add(_ comparison: Comparison, of recipe: CaseRecipe) {
+    cases += 1
+    if !comparison.passed { failures += 1 }
+    var worst = byType[recipe.elementType.rawValue, default: Worst()]
+    worst.cases += 1
+    worst.rows += comparison.rowCount
+    worst.outputError = max(worst.outputError, comparison.outputError)
+    worst.outputErrorShareOfBound = max(worst.outputErrorShareOfBound, comparison.outputErrorShare)
+    worst.lseError = max(worst.lseError, comparison.lseError)
+    worst.lseErrorShareOfBound = max(worst.lseErrorShareOfBound, comparison.lseErrorShare)
+    byType[recipe.elementType.rawValue] = worst
+  }
+
+  /// A table, one row per element type, and a line with the verdict.
+  var description: String {
+    var table = TextTable(columns: [
+      .text("type"), .number("cases"), .number("rows"), .number("output error"), .number("of bound"),
+      .number("LSE error"), .number("of bound"),
+    ])
+    for (type, worst) in byType.sorted(by: { $0.key < $1.key }) {
+      table.append([
+        type, "\(worst.cases)", "\(worst.rows)", NumberFormat.significant(worst.outputError),
+        NumberFormat.significant(worst.outputErrorShareOfBound), NumberFormat.significant(worst.lseError),
+        NumberFormat.significant(worst.lseErrorShareOfBound),
+      ])
+    }
+    let verdict = failures == 0 ? "all passed" : "\(failures) FAILED"
+    return "\(engine) \(isa), \(threads) threads, seed \(seed): \(cases) cases, \(verdict)\n\(table.text())"
+  }
+}
