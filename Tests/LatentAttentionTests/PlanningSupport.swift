@@ -1,3 +1,4 @@
+import Foundation
 import LatentAttention
 
 /// SplitMix64 (Steele, Lea, Flood 2014): the same numbers on every machine.
@@ -16,12 +17,9 @@ struct SeededGenerator: RandomNumberGenerator {
 
   /// A length from a log-normal distribution, at least 1.
   mutating func logNormalLength(median: Double, sigma: Double) -> Int {
-    // The sum of twelve uniform numbers is close to normal, and needs no logarithm.
+    // The sum of twelve uniform numbers is close to normal.
     let normal = (0..<12).reduce(-6.0) { sum, _ in sum + Double.random(in: 0..<1, using: &self) }
-    var length = median
-    let factor = 1 + sigma * abs(normal) / 64
-    for _ in 0..<64 { length = normal > 0 ? length * factor : length / factor }
-    return max(1, Int(length))
+    return max(1, Int(median * exp(sigma * normal)))
   }
 }
 

@@ -29,6 +29,7 @@ struct BalancedPacking {
     leftovers.removeAll(keepingCapacity: true)
     // Loads are sums of rounded products; this much covers their rounding.
     let capacity = makespan * (1 + 1e-9)
+    gaps.reset(capacity: capacity)
     var bigCount = 0
     var filledWorkers = 0
     while bigCount < problem.tiles.count, problem.tileCosts[problem.tilesByCost[bigCount]] > capacity {
@@ -36,7 +37,7 @@ struct BalancedPacking {
       guard fillWorkers(tile, capacity: capacity, from: &filledWorkers, &assignments) else { return false }
       bigCount += 1
     }
-    gaps.reset(capacity: capacity, workers: filledWorkers..<problem.workerCount)
+    for worker in (filledWorkers..<problem.workerCount).reversed() { gaps.add(worker, gap: capacity) }
     rests.sort { $0.cost > $1.cost }
     placeDearestFirst(tiles: problem.tilesByCost[bigCount...], &assignments)
     for item in leftovers {
@@ -61,8 +62,10 @@ struct BalancedPacking {
     let most = prices.partialGroups(within: capacity)
     guard most > 0 else { return false }
     var item = wholeTile(tile)
+    let gap = capacity - prices.partialCost(groups: most)
     while item.groups >= most {
       guard worker < problem.workerCount else { return false }
+      gaps.add(worker, gap: gap)
       assign(&item, groups: most, worker: worker, &assignments)
       worker += 1
     }

@@ -22,24 +22,22 @@ public struct BalancedPolicy: PlanningPolicy {
   public func assignPieces(_ problem: PlanningProblem) -> [PieceAssignment] {
     var packing = BalancedPacking(problem)
     var best: [PieceAssignment] = []
-    var failed = problem.lowerBound
-    if packing.pack(makespan: failed, into: &best) { return best }
-
-    var attempt: [PieceAssignment] = []
+    var attemptCount = 1
+    // Relative to the lower bound.
+    var failed = 0.0
     var excess = Self.tolerance
-    var attemptCount = 2
     while !packing.pack(makespan: problem.lowerBound * (1 + excess), into: &best) {
-      failed = problem.lowerBound * (1 + excess)
+      failed = excess
       excess = max(2 * excess, Self.firstStep)
       attemptCount += 1
     }
-    var makespan = problem.lowerBound * (1 + excess)
+    var attempt: [PieceAssignment] = []
     let attemptLimit = Self.attemptBudget / (problem.tiles.count + problem.workerCount)
-    while makespan - failed > Self.tolerance * makespan, attemptCount < attemptLimit {
-      let middle = (failed + makespan) / 2
-      if packing.pack(makespan: middle, into: &attempt) {
+    while excess - failed > Self.tolerance, attemptCount < attemptLimit {
+      let middle = (failed + excess) / 2
+      if packing.pack(makespan: problem.lowerBound * (1 + middle), into: &attempt) {
         swap(&best, &attempt)
-        makespan = middle
+        excess = middle
       } else {
         failed = middle
       }
@@ -53,5 +51,5 @@ public struct BalancedPolicy: PlanningPolicy {
   /// Excess over the lower bound from which on it is doubled until an attempt succeeds.
   private static let firstStep = 0.004
   /// Tiles and workers that all attempts together may visit before the search settles for what it has.
-  private static let attemptBudget = 5_000
+  private static let attemptBudget = 3_000
 }

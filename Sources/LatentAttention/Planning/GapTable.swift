@@ -1,8 +1,8 @@
 /// Workers by the capacity that they have left: finds the smallest gap that takes an item, and the largest
 /// of all, in a few instructions.
 ///
-/// Gaps are sorted into `bucketCount` buckets of equal width, each a linked list of workers; one bit per
-/// bucket says whether it holds any. Among the workers of one bucket the choice is arbitrary, so a gap
+/// Gaps are sorted into `bucketCount` buckets of equal width, each a linked list of workers. One bit per
+/// bucket says whether it holds any, and one bit per word of those whether it has any set. Among the workers of one bucket the choice is arbitrary, so a gap
 /// found is the best to a bucket's width.
 struct GapTable {
   private static let wordCount = 16
@@ -12,7 +12,10 @@ struct GapTable {
   /// End of a list.
   private static let none = -1
 
-  private var occupied = InlineArray<16, UInt64>(repeating: 0)
+  /// Bit `b` of word `w`: bucket `64 · w + b` holds workers.
+  private var occupied: [UInt64]
+  /// Bit `w`: word `w` of `occupied` is not 0.
+  private var occupiedWords: UInt64 = 0
   /// First worker of each bucket.
   private var first: [Int]
   /// The worker after each worker, in its bucket.
@@ -20,24 +23,28 @@ struct GapTable {
   private var gaps: [Double]
   private var bucketsPerCost = 0.0
 
-  /// A table without gaps; `reset` fills it.
+  /// A table without gaps.
   init(workerCount: Int) {
+    occupied = Array(repeating: 0, count: Self.wordCount)
     first = Array(repeating: Self.none, count: Self.bucketCount)
     next = Array(repeating: Self.none, count: workerCount)
     gaps = Array(repeating: 0, count: workerCount)
   }
 
-  /// Empties the table, then gives each of `workers` a gap of `capacity`.
-  mutating func reset(capacity: Double, workers: Range<Int>) {
-    for word in 0..<Self.wordCount where occupied[word] != 0 {
-      occupied[word] = 0
-      for bucket in (word * 64)..<(word * 64 + 64) { first[bucket] = Self.none }
+  /// Empties the table, and makes it ready for gaps up to `capacity`.
+  mutating func reset(capacity: Double) {
+    while let bucket = largestBucket {
+      first[bucket] = Self.none
+      clearBit(bucket)
     }
     bucketsPerCost = capacity > 0 ? Double(Self.bucketCount - 1) / capacity : 0
-    for worker in workers.reversed() {
-      gaps[worker] = capacity
-      insert(worker)
-    }
+  }
+
+  /// Adds a worker that is not in the table.
+  mutating func add(_ worker: Int, gap: Double) {
+    // Rounding must not make a gap negative.
+    gaps[worker] = max(0, gap)
+    insert(worker)
   }
 
   /// The largest gap, to a bucket's width; nil without workers.
@@ -75,29 +82,40 @@ struct GapTable {
   }
 
   private var largestBucket: Int? {
-    for word in (0..<Self.wordCount).reversed() where occupied[word] != 0 {
-      return word * 64 + 63 - occupied[word].leadingZeroBitCount
-    }
-    return nil
+    guard occupiedWords != 0 else { return nil }
+    let word = 63 - occupiedWords.leadingZeroBitCount
+    return word * 64 + 63 - occupied[word].leadingZeroBitCount
   }
 
   private func firstOccupied(from bucket: Int) -> Int? {
     guard bucket < Self.bucketCount else { return nil }
-    var word = bucket / 64
-    var bits = occupied[word] & (~0 << UInt64(bucket % 64))
-    while bits == 0 {
-      word += 1
-      guard word < Self.wordCount else { return nil }
+    var word = bucket >> 6
+    var bits = occupied[word] & (~0 &<< UInt64(bucket & 63))
+    if bits == 0 {
+      let words = occupiedWords & (~1 &<< UInt64(word))
+      guard words != 0 else { return nil }
+      word = words.trailingZeroBitCount
       bits = occupied[word]
     }
     return word * 64 + bits.trailingZeroBitCount
+  }
+
+  private mutating func setBit(_ bucket: Int) {
+    occupied[bucket >> 6] |= 1 &<< UInt64(bucket & 63)
+    occupiedWords |= 1 &<< UInt64(bucket >> 6)
+  }
+
+  private mutating func clearBit(_ bucket: Int) {
+    let word = bucket >> 6
+    occupied[word] &= ~(1 &<< UInt64(bucket & 63))
+    if occupied[word] == 0 { occupiedWords &= ~(1 &<< UInt64(word)) }
   }
 
   private mutating func insert(_ worker: Int) {
     let bucket = min(Self.bucketCount - 1, Int(gaps[worker] * bucketsPerCost))
     next[worker] = first[bucket]
     first[bucket] = worker
-    occupied[bucket / 64] |= 1 << UInt64(bucket % 64)
+    setBit(bucket)
   }
 
   /// Makes a worker's gap smaller and moves it to its new bucket. `previous` stands before it in `bucket`.
@@ -106,10 +124,8 @@ struct GapTable {
       next[previous] = next[worker]
     } else {
       first[bucket] = next[worker]
-      if next[worker] == Self.none { occupied[bucket / 64] &= ~(1 << UInt64(bucket % 64)) }
+      if next[worker] == Self.none { clearBit(bucket) }
     }
-    // Rounding must not make a gap negative.
-    gaps[worker] = max(0, gaps[worker] - cost)
-    insert(worker)
+    add(worker, gap: gaps[worker] - cost)
   }
 }

@@ -107,7 +107,8 @@ struct MakespanBound {
     let wholeCount = tilesByCost.count - position
     if pieceCount == 0, tilesCollide(capacity) { work += lowestPrices.cut }
     work += max(0, waste + wasteOfWholeTiles(from: position, capacity: capacity))
-    guard work <= capacity * Double(workerCount) else { return true }
+    // Where all gaps are wasted, both sides are the same but for their own rounding.
+    guard work <= capacity * Double(workerCount) * (1 + 1e-9) else { return true }
     return loads?.isRefuted(capacity: capacity, wholeCount: wholeCount, pieceCount: pieceCount) ?? false
   }
 
