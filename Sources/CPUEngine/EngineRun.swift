@@ -63,7 +63,9 @@ import LatentAttention
     for share in stride(from: worker, to: plan.workerCount, by: workerCount) {
       switch stage {
       case .pieces:
-        for piece in plan.pieces[plan.pieceOffsets[share]..<plan.pieceOffsets[share + 1]] { runner.run(piece) }
+        for piece in plan.pieces[plan.pieceOffsets[share]..<plan.pieceOffsets[share + 1]] {
+          runner.run(piece)
+        }
       case .merges:
         for job in plan.mergeJobs[plan.mergeOffsets[share]..<plan.mergeOffsets[share + 1]] { runner.run(job) }
       }

@@ -54,7 +54,8 @@ extension CPUEngine {
     let products = LimitProbe.products(of: self, elementType)
     let reads = LimitProbe.memoryReads(of: self)
     return MachineLimits(
-      threads: threadCount, peakGflops: (0..<20).reduce(0) { best, _ in max(best, products.measureRound()) } / 1e9,
+      threads: threadCount,
+      peakGflops: (0..<20).reduce(0) { best, _ in max(best, products.measureRound()) } / 1e9,
       readGBps: (0..<5).reduce(0) { best, _ in max(best, reads.measureRound()) } / 1e9)
   }
 }

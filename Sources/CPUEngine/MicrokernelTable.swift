@@ -11,7 +11,9 @@ import LatentAttention
   package let elementType: ElementType
 
   init?(_ functions: UnsafePointer<mla_microkernels>) {
-    guard let set = unsafe InstructionSet(rawValue: String(cString: functions.pointee.isa)) else { return nil }
+    guard let set = unsafe InstructionSet(rawValue: String(cString: functions.pointee.isa)) else {
+      return nil
+    }
     unsafe self.functions = functions
     instructionSet = set
     elementType =

@@ -184,7 +184,8 @@ import LatentAttention
     }
     let (token, head) = call.place(request: piece.request, row: piece.firstRow + row)
     let view = call.output.output
-    unsafe store(row, rows: rows, isEmpty ? nil : 1 / sum, view.rowAddress(token, head), view.view.elementType)
+    unsafe store(
+      row, rows: rows, isEmpty ? nil : 1 / sum, view.rowAddress(token, head), view.view.elementType)
     call.writeLSE(lse, token: token, head: head)
   }
 

@@ -128,7 +128,8 @@ struct BenchProblem {
     batch = try Batch(
       queryOffsets: (0...point.batch).map { $0 * point.query },
       pageOffsets: (0...point.batch).map { $0 * pagesPerRequest }, pageIndices: pages,
-      keyLengths: Array(repeating: point.kv, count: point.batch), pageSize: pageSize, poolPageCount: pageCount,
+      keyLengths: Array(repeating: point.kv, count: point.batch), pageSize: pageSize,
+      poolPageCount: pageCount,
       isCausal: true)
     work = CallWork(batch, geometry: geometry, elementType: point.type)
     buffers = try CallBuffers(

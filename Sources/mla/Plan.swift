@@ -21,7 +21,8 @@ struct Plan: ParsableCommand {
   @Option(help: "Workers.") var workers = 132
   @Option(help: "Policies; the default is all.") var policy = CommaList(PolicyName.allCases)
   @Option(help: "Seed of the drawing.") var seed: UInt64 = 1
-  @Option(help: "Draw the first policy's plan for the first batch: a Gantt chart of the workers.") var svg: String?
+  @Option(help: "Draw the first policy's plan for the first batch: a Gantt chart of the workers.") var svg:
+    String?
   @Option(help: "Write the rows to a JSON file.") var json: String?
 
   func validate() throws {

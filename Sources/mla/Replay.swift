@@ -51,7 +51,8 @@ struct Replay: ParsableCommand {
     let workload = try trace.map { try Workload.read(path: $0, seed: seed) } ?? .requests(builtInStream())
     let limits = engine.measureLimits(type)
     let settings = ReplaySettings(
-      elementType: type, policy: policy.policy, steps: steps, verifiedRows: verify, seed: seed, layers: layers)
+      elementType: type, policy: policy.policy, steps: steps, verifiedRows: verify, seed: seed, layers: layers
+    )
     let log: ReplayLog
     switch workload {
     case .requests(let trace):
@@ -65,7 +66,7 @@ struct Replay: ParsableCommand {
       log = try CallReplay(calls, defaultHeads: heads, engine: engine, settings: settings).run()
     }
     let outcome = ReplayOutcome(
-      log: log, limits: limits, title: trace ?? "built-in stream", engine: engine, heads: heads, type: type)
+      log: log, limits: limits, title: trace ?? "built-in stream", engine: engine, type: type)
     print(outcome.text, terminator: "")
     if let json { try JSONOutput.write(outcome.summary, to: json) }
     if let report { try FileWriter.write(outcome.report().html(), to: report) }

@@ -14,6 +14,7 @@ struct ReplayLog {
     var poolUse: Double
     var makespanRatio: Double
     var keyLengths: [Int]
+    var heads: Int
 
     var seconds: Double { planSeconds + runSeconds }
   }
@@ -57,7 +58,13 @@ struct ReplayLog {
       Step(
         tokens: batch.queryTokenCount, requests: batch.count, planSeconds: (planned - start).inSeconds,
         runSeconds: (finished - planned).inSeconds, poolUse: poolUse,
-        makespanRatio: plan.statistics.makespanRatio, keyLengths: batch.keyLengths))
+        makespanRatio: plan.statistics.makespanRatio, keyLengths: batch.keyLengths,
+        heads: geometry.headCount))
+  }
+
+  /// The head counts that occurred: recorded calls bring their own.
+  var headsText: String {
+    Set(steps.map(\.heads)).sorted().map(String.init).joined(separator: ", ") + " heads"
   }
 }
 
@@ -67,7 +74,6 @@ struct ReplayOutcome {
   let limits: MachineLimits
   let title: String
   let engine: CPUEngine
-  let heads: Int
   let type: ElementType
 
   /// The numbers. Tokens per second are of the one layer that ran.
@@ -90,7 +96,7 @@ struct ReplayOutcome {
   }
 
   private var setting: String {
-    "\(engine.instructionSet.rawValue), \(engine.threadCount) threads, \(heads) heads, \(type.rawValue); limits "
+    "\(engine.instructionSet.rawValue), \(engine.threadCount) threads, \(log.headsText), \(type.rawValue); limits "
       + "\(NumberFormat.significant(limits.peakGflops)) GFLOP/s, \(NumberFormat.significant(limits.readGBps)) GB/s"
   }
 
@@ -113,7 +119,8 @@ struct ReplayOutcome {
       zip(indices, log.steps).map { Chart.Point(x: $0, y: value($1)) }
     }
     let time = Chart(
-      title: "Step time and batch", x: Chart.Axis("step"), y: Chart.Axis("step time", unit: "s", includesZero: true),
+      title: "Step time and batch", x: Chart.Axis("step"),
+      y: Chart.Axis("step time", unit: "s", includesZero: true),
       rightY: Chart.Axis("requests", includesZero: true),
       series: [
         Chart.Series("step time", mark: .line, side: .left, points: points(\.seconds)),
@@ -122,7 +129,8 @@ struct ReplayOutcome {
     let lengths = Histogram(
       log.steps.flatMap { $0.keyLengths.map(Double.init) }, binning: .logarithmic(perDecade: 10)
     ).chart(
-      title: "Key lengths", x: Chart.Axis("keys", scale: .logarithmic), samplesLabel: "requests, over all steps")
+      title: "Key lengths", x: Chart.Axis("keys", scale: .logarithmic),
+      samplesLabel: "requests, over all steps")
     let balance = Chart(
       title: "Plan balance", x: Chart.Axis("step"), y: Chart.Axis("makespan ÷ lower bound"),
       series: [Chart.Series("makespan ÷ bound", mark: .line, side: .left, points: points(\.makespanRatio))])

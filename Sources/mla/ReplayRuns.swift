@@ -37,7 +37,8 @@ struct StreamReplay {
     while log.steps.count < settings.steps, let step = batcher.nextStep() {
       for (slot, _) in zip(step.appendedTokens, step.requests) {
         tokenRow.draw()
-        try cache.store(page: slot.page, slot: slot.slot, latent: tokenRow.latent.span, rope: tokenRow.rope.span)
+        try cache.store(
+          page: slot.page, slot: slot.slot, latent: tokenRow.latent.span, rope: tokenRow.rope.span)
       }
       let pool = step.poolUse
       let share = Double(pool.inUse) / Double(max(1, pool.inUse + pool.cached + pool.free))

@@ -33,7 +33,8 @@ struct Verify: ParsableCommand {
     let awkward = CaseRecipe.awkward
     let indices = only.map { $0..<$0 + 1 } ?? 0..<awkward.count + cases
     var summary = VerificationSummary(
-      engine: self.engine.rawValue, isa: engine.instructionSet.rawValue, threads: engine.threadCount, seed: seed)
+      engine: self.engine.rawValue, isa: engine.instructionSet.rawValue, threads: engine.threadCount,
+      seed: seed)
     let progress = ProgressBar(label: "verify", total: indices.count)
     for index in indices {
       let recipe =
@@ -46,7 +47,9 @@ struct Verify: ParsableCommand {
       let comparison = try check(recipe, engine: engine, policy: policy.policy)
       summary.add(comparison, of: recipe)
       if !comparison.passed {
-        print("FAILED case \(index), policy \(policy.rawValue): \(recipe)\n  \(comparison)\n  again: \(command(index))")
+        print(
+          "FAILED case \(index), policy \(policy.rawValue): \(recipe)\n  \(comparison)\n  again: \(command(index))"
+        )
       }
       progress.update(summary.cases)
     }
