@@ -44,7 +44,7 @@ let package = Package(
     .testTarget(name: "WorkloadsTests", dependencies: ["Workloads", "TestSupport"], swiftSettings: checked),
     .testTarget(
       name: "ReportsTests", dependencies: ["Reports", "LatentAttention"], swiftSettings: checked),
-    .testTarget(name: "CommandTests", dependencies: ["TestSupport"], swiftSettings: checked),
+    .testTarget(name: "CommandTests", dependencies: ["mla"], swiftSettings: checked),
   ],
   cLanguageStandard: .gnu17
 )

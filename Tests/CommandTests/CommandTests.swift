@@ -1,0 +1,123 @@
+import Foundation
+import Testing
+
+/// The command from outside, as a user runs it: exit status, what it prints, what it writes.
+@Suite struct CommandTests {
+  @Test func benchWritesTheDocumentedKeys() throws {
+    let folder = try TemporaryFolder()
+    let json = folder.path("bench.json")
+    let run = try CommandRun(
+      "bench", "--heads", "3,16", "--batch", "2", "--kv", "65", "--query", "1,4", "--threads", "1,2",
+      "--type",
+      "bf16,fp32", "--seconds", "0.01", "--limits", "--json", json)
+    #expect(run.status == 0, "\(run.errors)")
+    let rows = try jsonRows(json)
+    #expect(rows.count == 16)
+    let keys: Set = [
+      "engine", "isa", "type", "heads", "batch", "kv", "query", "threads", "milliseconds", "gflops", "kvGBps",
+      "peakGflops", "fractionOfPeak",
+    ]
+    for row in rows { #expect(Set(row.keys) == keys) }
+    let first = try #require(rows.first)
+    let gflops = try #require(first["gflops"] as? Double)
+    let milliseconds = try #require(first["milliseconds"] as? Double)
+    // 2 requests, 1 query token, 3 heads, 65 keys; 576 columns of the key and 512 of the value.
+    let flops = 2.0 * 3 * 65 * 2 * (576 + 512)
+    #expect(abs(gflops * milliseconds * 1e6 - flops) < 1e-6 * flops)
+  }
+
+  @Test func planComparesAllPoliciesAndDraws() throws {
+    let folder = try TemporaryFolder()
+    let (json, svg) = (folder.path("plan.json"), folder.path("plan.svg"))
+    let run = try CommandRun(
+      "plan", "--lengths", "4096,17,0,70000", "--workers", "16", "--json", json, "--svg", svg)
+    #expect(run.status == 0, "\(run.errors)")
+    let rows = try jsonRows(json)
+    let keys: Set = [
+      "policy", "workers", "batch", "makespanRatio", "idleShare", "partialBytes", "mergeRows",
+      "planMicroseconds",
+    ]
+    for row in rows { #expect(Set(row.keys) == keys) }
+    #expect(
+      rows.compactMap { $0["policy"] as? String } == ["balanced", "flashInfer", "flashMLA", "batchInvariant"])
+    let drawing = try String(contentsOfFile: svg, encoding: .utf8)
+    #expect(drawing.contains("<svg"))
+  }
+
+  @Test func verifyPassesOnEveryInstructionSet() throws {
+    let folder = try TemporaryFolder()
+    let json = folder.path("verify.json")
+    for set in ["portable", nil] {
+      let environment = set.map { ["MLA_ISA": $0] } ?? [:]
+      let run = try CommandRun("verify", "--cases", "10", "--json", json, environment: environment)
+      #expect(run.status == 0, "\(run.output)\(run.errors)")
+      let summary = try #require(try jsonRows(json).first)
+      #expect(summary["failures"] as? Int == 0)
+      #expect((summary["cases"] as? Int ?? 0) > 10)
+      if let set { #expect(summary["isa"] as? String == set) }
+    }
+  }
+
+  @Test func verifyRunsOneCaseAlone() throws {
+    let run = try CommandRun("verify", "--case", "95", "--cases", "0", "--type", "fp32")
+    #expect(run.status == 0, "\(run.errors)")
+    #expect(run.output.contains(" 1 cases"))
+  }
+
+  @Test func replayOfTheBuiltInStreamVerifiesAndReports() throws {
+    let folder = try TemporaryFolder()
+    let (json, html) = (folder.path("replay.json"), folder.path("replay.html"))
+    let run = try CommandRun(
+      "replay", "--steps", "12", "--heads", "16", "--verify", "30", "--json", json, "--report", html)
+    #expect(run.status == 0, "\(run.output)\(run.errors)")
+    let summary = try #require(try jsonRows(json).first)
+    #expect(summary["steps"] as? Int == 12)
+    #expect(summary["verifiedRows"] as? Int == 30)
+    #expect((summary["worstLSEError"] as? Double ?? 1) < 1e-4)
+    let page = try String(contentsOfFile: html, encoding: .utf8)
+    #expect(page.contains("<svg"))
+    for reference in ["src=\"http", "href=\"http", "url(http", "@import"] {
+      #expect(!page.contains(reference))
+    }
+  }
+
+  @Test func replayReadsEachTraceFormat() throws {
+    let folder = try TemporaryFolder()
+    let mooncake = folder.path("mooncake.jsonl")
+    let blocks = "{\"timestamp\": 0, \"input_length\": 700, \"output_length\": 3, \"hash_ids\": [0, 1]}\n"
+    try Data((blocks + blocks).utf8).write(to: URL(fileURLWithPath: mooncake))
+    let azure = folder.path("azure.csv")
+    let csv = "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:15:46.6805900,374,4\n"
+    try Data(csv.utf8).write(to: URL(fileURLWithPath: azure))
+    for (path, tokens) in [(mooncake, 6), (azure, 4)] {
+      let json = folder.path("summary.json")
+      let run = try CommandRun("replay", "--trace", path, "--heads", "16", "--json", json)
+      #expect(run.status == 0, "\(run.output)\(run.errors)")
+      let summary = try #require(try jsonRows(json).first)
+      #expect(summary["tokens"] as? Int == tokens)
+    }
+  }
+
+  @Test func malformedTraceNamesFileAndLine() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path("trace.csv")
+    let csv = "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:15:46.6805900,many,4\n"
+    try Data(csv.utf8).write(to: URL(fileURLWithPath: path))
+    let run = try CommandRun("replay", "--trace", path)
+    #expect(run.status == 1)
+    #expect(run.errors.contains("trace.csv:2:"))
+    #expect(run.errors.contains("ContextTokens"))
+  }
+
+  @Test(arguments: [
+    (["bench", "--heads", "0"], 64), (["bench", "--heads", "x"], 64), (["replay", "--steps", "0"], 64),
+    (["verify", "--cases", "-1"], 64), (["plan", "--lengths", "1,-2"], 64), (["nonsense"], 64),
+    (["bench", "--heads", "257", "--kv", "64", "--batch", "1"], 1), (["replay", "--trace", "/nowhere"], 1),
+    (["plan", "--lengths", "64", "--workers", "0"], 1), (["verify", "--threads", "0"], 1),
+  ])
+  func badInputHasAStatusAndAMessage(arguments: [String], status: Int) throws {
+    let run = try CommandRun(list: arguments)
+    #expect(Int(run.status) == status)
+    #expect(run.errors.contains("Error:"))
+  }
+}
