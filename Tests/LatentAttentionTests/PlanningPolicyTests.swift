@@ -84,6 +84,29 @@ struct PlanningPolicyTests {
     }
   }
 
+  @Test("balanced on two workers: within 0.5 % of the others at worst, and close to the bound")
+  func balancedOnTwoWorkers() throws {
+    var generator = SeededGenerator(seed: 23)
+    for costModel in [Self.cpuLike, .hopperEstimate] {
+      for batch in [2, 3, 8, 32] {
+        for _ in 0..<20 {
+          let lengths = (0..<batch).map { _ in generator.logNormalLength(median: 3_000, sigma: 1) }
+          func statistics(_ policy: any PlanningPolicy) throws -> PlanStatistics {
+            try decodePlan(
+              lengths, headCount: 128, workerCount: 2, policy: policy, tileRows: 128, costModel: costModel
+            ).statistics
+          }
+          let balanced = try statistics(BalancedPolicy())
+          let others = min(
+            try statistics(FlashInferPolicy()).makespan, try statistics(FlashMLAPolicy()).makespan)
+          #expect(balanced.makespan <= others * 1.005, "\(lengths)")
+          #expect(balanced.makespanRatio < 1.1, "\(lengths)")
+          #expect(balanced.partialPieceCount <= 4, "\(lengths)")
+        }
+      }
+    }
+  }
+
   @Test("FlashInfer: one limit for all, each chunk to the least-loaded worker")
   func flashInfer() throws {
     // 700 keys on 2 workers: 350 on average, so chunks of 512.

@@ -1,8 +1,9 @@
 /// A makespan close to the lower bound, with few splits: the default.
 ///
-/// The policy tries makespans from the lower bound upwards, as MULTIFIT does for whole jobs (E. G. Coffman,
-/// M. R. Garey, D. S. Johnson, "An application of bin-packing to multiprocessor scheduling", 1978). For a
-/// makespan `τ`
+/// The policy first places whole tiles, dearest first (R. L. Graham, "Bounds on multiprocessing timing
+/// anomalies", 1969). Where that is not good enough it tries makespans from the lower bound upwards, as
+/// MULTIFIT does for whole jobs (E. G. Coffman, M. R. Garey, D. S. Johnson, "An application of bin-packing
+/// to multiprocessor scheduling", 1978). For a makespan `τ`
 /// 1. a tile that costs more than `τ` fills workers with pieces as long as `τ` allows, and leaves a rest;
 /// 2. the rests and all other tiles go, dearest first, where they leave the smallest gap
 ///    (best-fit decreasing);
@@ -18,38 +19,53 @@ public struct BalancedPolicy: PlanningPolicy {
   /// `balanced`.
   public var name: String { PolicyName.balanced.rawValue }
 
-  /// Searches the makespan. O(n log n) to sort `n` tiles, O(n + workers) for each makespan tried.
+  /// Searches the makespan. O(n log n) to sort and place `n` tiles, O(n + workers) for each makespan tried.
   public func assignPieces(_ problem: PlanningProblem) -> [PieceAssignment] {
-    var packing = BalancedPacking(problem)
-    var best: [PieceAssignment] = []
-    var attemptCount = 1
-    // Relative to the lower bound.
+    // Relative to the lower bound, as all makespans here.
+    var (best, excess) = Self.placeWhole(problem)
     var failed = 0.0
-    var excess = Self.tolerance
-    while !packing.pack(makespan: problem.lowerBound * (1 + excess), into: &best) {
-      failed = excess
-      excess = max(2 * excess, Self.firstStep)
-      attemptCount += 1
-    }
     var attempt: [PieceAssignment] = []
+    var packing = BalancedPacking(problem)
+    var attemptCount = 0
+    var next = Self.boundTolerance
     let attemptLimit = Self.attemptBudget / (problem.tiles.count + problem.workerCount)
-    while excess - failed > Self.tolerance, attemptCount < attemptLimit {
-      let middle = (failed + excess) / 2
-      if packing.pack(makespan: problem.lowerBound * (1 + middle), into: &attempt) {
+    while excess - failed > Self.tolerance, attemptCount < attemptLimit || excess == .infinity {
+      if packing.pack(makespan: problem.lowerBound * (1 + next), into: &attempt) {
         swap(&best, &attempt)
-        excess = middle
+        excess = next
       } else {
-        failed = middle
+        failed = next
       }
+      let doubled = max(2 * failed, Self.firstStep)
+      next = doubled < excess ? doubled : (failed + excess) / 2
       attemptCount += 1
     }
     return best
   }
 
-  /// Relative width at which the search ends; the lower bound itself is known to half of that.
-  private static let tolerance = 0.0002
+  /// Every tile in one piece, dearest first to the least-loaded worker; that alone is often enough where
+  /// tiles are many, or come in equal ones. Nothing, and an infinite excess, where one tile is too dear.
+  private static func placeWhole(_ problem: PlanningProblem) -> ([PieceAssignment], excess: Double) {
+    guard let dearest = problem.tilesByCost.first else { return ([], 0) }
+    guard problem.tileCosts[dearest] <= problem.lowerBound * (1 + boundTolerance) else {
+      return ([], .infinity)
+    }
+    var queue = LeastLoadedQueue(workerCount: problem.workerCount)
+    let assignments = problem.tilesByCost.map { tile in
+      PieceAssignment(
+        tile: tile, keyStart: 0, keyEnd: problem.tiles[tile].keyCount,
+        worker: queue.addToLeastLoaded(problem.tileCosts[tile]))
+    }
+    guard problem.lowerBound > 0 else { return (assignments, 0) }
+    return (assignments, max(0, queue.makespan / problem.lowerBound - 1))
+  }
+
+  /// The lower bound is known to half of this, so a makespan nearer to it may be the best there is.
+  private static let boundTolerance = 0.0002
+  /// Relative width at which the search ends.
+  private static let tolerance = 0.00002
   /// Excess over the lower bound from which on it is doubled until an attempt succeeds.
   private static let firstStep = 0.004
   /// Tiles and workers that all attempts together may visit before the search settles for what it has.
-  private static let attemptBudget = 3_000
+  private static let attemptBudget = 3_600
 }

@@ -1,5 +1,5 @@
 /// What a policy's assignments become in the plan: pieces by worker, partial slots, merge jobs.
-package struct PlanAssembly {
+struct PlanAssembly {
   private(set) var pieces: [Piece] = []
   private(set) var pieceOffsets: [Int]
   private(set) var mergeJobs: [MergeJob] = []
@@ -9,7 +9,7 @@ package struct PlanAssembly {
   private(set) var mergeRowCount = 0
 
   /// - Throws: `ProblemError` where the assignments do not cover every tile's keys exactly once.
-  package init(problem: PlanningProblem, assignments: [PieceAssignment]) throws(ProblemError) {
+  init(problem: PlanningProblem, assignments: [PieceAssignment]) throws(ProblemError) {
     try Self.checkRanges(assignments, problem: problem)
     let byWorker = Grouping(assignments, groupCount: problem.workerCount) { $0.worker }
     pieceOffsets = byWorker.offsets
@@ -124,7 +124,7 @@ package struct PlanAssembly {
 
 extension PlanAssembly {
   /// Judges the pieces by the cost model.
-  package func statistics(policy: String, problem: PlanningProblem, latentWidth: Int) -> PlanStatistics {
+  func statistics(policy: String, problem: PlanningProblem, latentWidth: Int) -> PlanStatistics {
     var makespan = 0.0
     var total = 0.0
     for worker in 0..<problem.workerCount {

@@ -19,6 +19,8 @@ package func indicesByDescendingCost(_ costs: [Double]) -> [Int] {
 /// Workers by load: a binary heap with the least-loaded worker on top, of equal ones the first.
 package struct LeastLoadedQueue {
   private var heap: [(load: Double, worker: Int)]
+  /// The largest load so far.
+  package private(set) var makespan = 0.0
 
   /// All workers without load.
   package init(workerCount: Int) {
@@ -29,6 +31,7 @@ package struct LeastLoadedQueue {
   package mutating func addToLeastLoaded(_ cost: Double) -> Int {
     let worker = heap[0].worker
     let entry = (load: heap[0].load + cost, worker: worker)
+    makespan = max(makespan, entry.load)
     var position = 0
     while true {
       var child = 2 * position + 1
