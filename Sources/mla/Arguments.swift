@@ -31,11 +31,20 @@ struct CommaList<Element: ExpressibleByArgument & Sendable>: ExpressibleByArgume
   var defaultValueDescription: String { values.map { "\($0)" }.joined(separator: ",") }
 }
 
+/// Counts past this are refused: products of any two then fit 64 bits.
+let maximumCount = Int(Int32.max)
+
+/// Refuses a count outside `range`, naming the option.
+func validate(_ option: String, _ value: Int, in range: ClosedRange<Int> = 1...maximumCount) throws {
+  guard range.contains(value) else {
+    throw ValidationError(
+      "\(option) = \(value): must be \(range.lowerBound) to \(range.upperBound)")
+  }
+}
+
 extension CommaList<Int> {
-  /// Refuses numbers below 1, naming the option.
-  func validatePositive(_ option: String) throws {
-    for (index, value) in values.enumerated() where value < 1 {
-      throw ValidationError("\(option)[\(index)] = \(value): must be at least 1")
-    }
+  /// Refuses counts outside `range`, naming the option and the position.
+  func validate(_ option: String, in range: ClosedRange<Int> = 1...maximumCount) throws {
+    for (index, value) in values.enumerated() { try mla.validate("\(option)[\(index)]", value, in: range) }
   }
 }

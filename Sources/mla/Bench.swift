@@ -31,11 +31,13 @@ struct Bench: ParsableCommand {
 
   func validate() throws {
     for (list, option) in [(heads, "--heads"), (batch, "--batch"), (kv, "--kv"), (query, "--query")] {
-      try list.validatePositive(option)
+      try list.validate(option)
     }
-    try threads?.validatePositive("--threads")
-    guard pageSize >= 1 else { throw ValidationError("--page-size = \(pageSize): must be at least 1") }
-    guard seconds > 0 else { throw ValidationError("--seconds = \(seconds): must be above 0") }
+    try threads?.validate("--threads")
+    try mla.validate("--page-size", pageSize)
+    guard (0.001...86_400).contains(seconds) else {
+      throw ValidationError("--seconds = \(seconds): must be 0.001 to 86400")
+    }
   }
 
   func run() throws {
@@ -131,9 +133,9 @@ struct BenchProblem {
       keyLengths: Array(repeating: point.kv, count: point.batch), pageSize: pageSize,
       poolPageCount: pageCount,
       isCausal: true)
-    work = CallWork(batch, geometry: geometry, elementType: point.type)
     buffers = try CallBuffers(
       geometry: geometry, elementType: point.type, tokenCount: batch.queryTokenCount, seed: 2)
+    work = CallWork(batch, geometry: geometry, elementType: point.type)
   }
 
   func run(_ plan: AttentionPlan, on engine: CPUEngine) throws {

@@ -27,11 +27,9 @@ struct Plan: ParsableCommand {
 
   func validate() throws {
     if lengths != nil, trace != nil { throw ValidationError("--lengths and --trace exclude each other") }
-    for (index, length) in (lengths?.values ?? []).enumerated() where length < 0 {
-      throw ValidationError("--lengths[\(index)] = \(length): must not be negative")
-    }
-    try batch.validatePositive("--batch")
-    guard query >= 0 else { throw ValidationError("--query = \(query): must not be negative") }
+    try lengths?.validate("--lengths", in: 0...Int.max)
+    try batch.validate("--batch", in: 1...1_000_000)
+    try mla.validate("--query", query, in: 0...maximumCount)
   }
 
   /// Rows of a CTA's tile.

@@ -37,13 +37,11 @@ struct Replay: ParsableCommand {
 
   func validate() throws {
     let counts = [
-      ("--page-size", pageSize), ("--max-batch", maxBatch), ("--pool-tokens", poolTokens), ("--steps", steps),
-      ("--layers", layers),
+      ("--page-size", pageSize), ("--max-batch", maxBatch), ("--steps", steps), ("--layers", layers),
     ]
-    for (option, value) in counts where value < 1 {
-      throw ValidationError("\(option) = \(value): must be at least 1")
-    }
-    guard verify >= 0 else { throw ValidationError("--verify = \(verify): must not be negative") }
+    for (option, value) in counts { try mla.validate(option, value) }
+    try mla.validate("--pool-tokens", poolTokens, in: 1...Int.max)
+    try mla.validate("--verify", verify, in: 0...maximumCount)
   }
 
   func run() throws {
@@ -76,9 +74,10 @@ struct Replay: ParsableCommand {
     }
   }
 
-  /// More requests than the steps can finish, so that the batch stays full.
+  /// As many requests as steps: a batch of a few, each of some hundred tokens, does not run out of them.
   private func builtInStream() throws -> RequestTrace {
-    var stream = SyntheticStream(seed: seed, requestCount: max(64, steps), arrivalRate: 4)
+    var stream = SyntheticStream(
+      seed: seed, requestCount: min(max(64, steps), 1_000_000), arrivalRate: 4)
     stream.prefixShare = 1 / 3
     stream.prefixCount = 4
     return try stream.trace()

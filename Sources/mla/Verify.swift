@@ -24,8 +24,8 @@ struct Verify: ParsableCommand {
   @Option(help: "Write the result to a JSON file.") var json: String?
 
   func validate() throws {
-    guard cases >= 0 else { throw ValidationError("--cases = \(cases): must not be negative") }
-    if let only, only < 0 { throw ValidationError("--case = \(only): must not be negative") }
+    try mla.validate("--cases", cases, in: 0...maximumCount)
+    if let only { try mla.validate("--case", only, in: 0...maximumCount) }
   }
 
   func run() throws {
