@@ -38,8 +38,10 @@ let package = Package(
     .testTarget(
       name: "LatentAttentionTests", dependencies: ["LatentAttention", "TestSupport"],
       swiftSettings: checked),
+    .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
     .testTarget(
-      name: "CPUEngineTests", dependencies: ["CPUEngine", "CPUMicrokernels", "TestSupport"],
+      name: "CPUEngineTests",
+      dependencies: ["CPUEngine", "CPUMicrokernels", "TestSupport", "AllocationCounter"],
       swiftSettings: checked),
     .testTarget(name: "WorkloadsTests", dependencies: ["Workloads", "TestSupport"], swiftSettings: checked),
     .testTarget(
