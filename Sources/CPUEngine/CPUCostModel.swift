@@ -5,7 +5,7 @@ extension CostModel {
   ///
   /// Only ratios matter to the planner. Products run at a rate typical of the instruction set on server cores
   /// (measured by `mla bench --limits`), a key's row comes from memory at 15 GB/s, hidden behind the products
-  /// of 16 rows or more, and a row of a partial costs two passes over it in L2.
+  /// of 16 rows or more, and a row of a partial costs two passes over it and its share of the second stage's start.
   public static func cpu(geometry: AttentionGeometry, instructionSet: InstructionSet) -> CostModel {
     let flopsPerNanosecond: Double =
       switch instructionSet {
@@ -15,7 +15,7 @@ extension CostModel {
       }
     return CostModel(
       perPiece: 3000, perKey: 10, perKeyRow: Double(geometry.flopsPerPair) / flopsPerNanosecond,
-      perPartialRow: 200 * Double(geometry.latentWidth) / 512, rowGranularity: Workspace.rowPadding,
+      perPartialRow: 400 * Double(geometry.latentWidth) / 512, rowGranularity: Workspace.rowPadding,
       keyGranularity: 24)
   }
 }

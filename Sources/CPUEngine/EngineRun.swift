@@ -47,13 +47,18 @@ import LatentAttention
   /// Runs all pieces, then all merge jobs.
   func perform(_ newCall: EngineCall, on pool: WorkerPool) {
     call = newCall
-    stage = .pieces
-    pool.run(self)
-    if !newCall.plan.mergeJobs.isEmpty {
-      stage = .merges
-      pool.run(self)
+    let plan = newCall.plan
+    perform(.pieces, onOne: plan.pieceOffsets[1] == plan.pieces.count, pool)
+    if !plan.mergeJobs.isEmpty {
+      perform(.merges, onOne: plan.mergeOffsets[1] == plan.mergeJobs.count, pool)
     }
     call = nil
+  }
+
+  /// Work that is all the first worker's wakes nobody: that would take longer than a small call.
+  private func perform(_ newStage: Stage, onOne: Bool, _ pool: WorkerPool) {
+    stage = newStage
+    if onOne { perform(worker: 0) } else { pool.run(self) }
   }
 
   func perform(worker: Int) {
