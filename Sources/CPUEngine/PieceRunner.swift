@@ -284,13 +284,6 @@ private struct BlockKeys {
   }
 }
 
-extension TensorView {
-  /// Address of a row's first element. The caller has checked the place.
-  fileprivate func rowAddress(_ outer: Int, _ inner: Int) -> UnsafeRawPointer {
-    unsafe baseAddress + (outer * outerStride + inner * innerStride) * elementType.byteCount
-  }
-}
-
 extension MutableTensorView {
   /// Address of a row's first element. The caller has checked the place.
   fileprivate func rowAddress(_ outer: Int, _ inner: Int) -> UnsafeMutableRawPointer {
