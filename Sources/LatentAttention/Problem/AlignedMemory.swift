@@ -31,6 +31,11 @@
         .outOfRange, field, value: "\(byteCount) bytes", requirement: "must be no more than can be allocated")
     }
     unsafe bytes = UnsafeMutableRawBufferPointer(start: start, count: byteCount)
+    #if os(Linux)
+      // Rows are read in no order that the processor could foresee; with pages of 4 KB each costs a walk of the
+      // page table. Only advice: a system that has no huge pages to give goes on without.
+      if byteCount >= Self.hugePageSize { unsafe _ = madvise(start, byteCount, MADV_HUGEPAGE) }
+    #endif
   }
 
   deinit {
