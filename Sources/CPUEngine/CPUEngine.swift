@@ -46,7 +46,7 @@ public final class CPUEngine: AttentionEngine {
       policy: policy, workerCount: threadCount, tileRows: Self.tileRows,
       costModel: .cpu(geometry: geometry, instructionSet: instructionSet))
     let plan = try planner.plan(batch, geometry: geometry)
-    run.withLock { $0.reserve(plan) }
+    try run.withLock { (run) throws(ProblemError) in try run.reserve(plan) }
     return plan
   }
 
@@ -62,8 +62,8 @@ public final class CPUEngine: AttentionEngine {
     guard !plan.pieces.isEmpty else { return }
     let call = EngineCall(
       plan: plan, queries: queries, cache: cache, output: output, limit: instructionSet)
-    run.withLock { run in
-      run.reserve(plan)
+    try run.withLock { (run) throws(ProblemError) in
+      try run.reserve(plan)
       run.perform(call, on: pool)
     }
   }

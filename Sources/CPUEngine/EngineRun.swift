@@ -8,38 +8,54 @@ import LatentAttention
   private enum Stage { case pieces, merges }
 
   private let workerCount: Int
+  /// Size of every workspace that exists, or a smaller one.
   private var size = WorkspaceSize()
+  /// `readyWorkspaces` of `workerCount` exist: none before the first plan, then all.
   private let workspaces: UnsafeMutablePointer<Workspace>
+  private var readyWorkspaces = 0
   private let partials: UnsafeMutablePointer<PartialStates>
+  private var hasPartials = false
   private var call: EngineCall?
   private var stage = Stage.pieces
 
   init(workerCount: Int) {
     self.workerCount = workerCount
     unsafe workspaces = .allocate(capacity: workerCount)
-    for worker in 0..<workerCount { unsafe (workspaces + worker).initialize(to: Workspace(WorkspaceSize())) }
     unsafe partials = .allocate(capacity: 1)
-    unsafe partials.initialize(to: PartialStates(rowCount: 0, width: 0))
   }
 
   deinit {
-    unsafe workspaces.deinitialize(count: workerCount)
+    unsafe workspaces.deinitialize(count: readyWorkspaces)
     unsafe workspaces.deallocate()
-    unsafe partials.deinitialize(count: 1)
+    unsafe partials.deinitialize(count: hasPartials ? 1 : 0)
     unsafe partials.deallocate()
   }
 
   /// Makes room for a plan; does nothing if there is enough.
-  func reserve(_ plan: AttentionPlan) {
+  ///
+  /// - Throws: `ProblemError` where there is not that much memory; what could run before still can.
+  func reserve(_ plan: AttentionPlan) throws(ProblemError) {
     let needed = size.union(WorkspaceSize(plan))
     if needed != size {
+      for worker in 0..<workerCount {
+        let workspace = try Workspace(needed)
+        if worker < readyWorkspaces {
+          unsafe workspaces[worker] = workspace
+        } else {
+          unsafe (workspaces + worker).initialize(to: workspace)
+          readyWorkspaces += 1
+        }
+      }
       size = needed
-      for worker in 0..<workerCount { unsafe workspaces[worker] = Workspace(needed) }
     }
-    let rows = plan.partialRowCount
-    let width = plan.geometry.latentWidth
+    let (rows, width) = (plan.partialRowCount, plan.geometry.latentWidth)
+    guard hasPartials else {
+      unsafe partials.initialize(to: try PartialStates(rowCount: rows, width: width))
+      hasPartials = true
+      return
+    }
     if unsafe rows > partials.pointee.rowCount || (rows > 0 && width > partials.pointee.width) {
-      unsafe partials.pointee = PartialStates(
+      unsafe partials.pointee = try PartialStates(
         rowCount: max(rows, partials.pointee.rowCount), width: max(width, partials.pointee.width))
     }
   }

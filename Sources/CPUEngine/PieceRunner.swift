@@ -33,7 +33,7 @@ import LatentAttention
       unsafe workspace.pointee.rowMaximum[row] = -.infinity
       unsafe workspace.pointee.rowSum[row] = 0
     }
-    var keys = BlockKeys(call: call, piece: piece)
+    var keys = BlockKeys(piece)
     while let block = keys.next() { attend(to: block, of: piece, rows: rows) }
     for row in 0..<piece.rowCount { finish(row, of: piece, rows: rows) }
   }
@@ -80,7 +80,13 @@ import LatentAttention
     let latentRows = unsafe workspace.pointee.latentRows
     let ropeRows = unsafe workspace.pointee.ropeRows
     let zeroKey = unsafe UnsafeRawPointer(workspace.pointee.zeroKey)
-    place(keys: block.start, count: block.count, of: piece, at: 0)
+    if block.isFirst {
+      place(keys: block.start, count: block.count, of: piece, at: 0)
+    } else {
+      // They were placed as the next ones of the block before, which was full.
+      unsafe latentRows.update(from: latentRows + Workspace.blockKeys, count: block.count)
+      unsafe ropeRows.update(from: ropeRows + Workspace.blockKeys, count: block.count)
+    }
     for position in block.count..<max(block.count, paddedKeys) {
       unsafe latentRows[position] = zeroKey
       unsafe ropeRows[position] = zeroKey
@@ -217,11 +223,13 @@ import LatentAttention
     let width = call.geometry.latentWidth
     var maximum = -Float.infinity
     for part in 0..<job.partialCount {
-      maximum = max(maximum, unsafe states.pointee.lse[job.partialRow + row + part * job.partialStride])
+      let lse = unsafe states.pointee.lse[job.partialRow + row + part * job.partialStride]
+      // Written so that NaN wins: it shows a NaN in the caller's data, which an empty row must not hide.
+      if !(lse <= maximum) { maximum = lse }
     }
     let view = call.output.output
     let target = unsafe view.rowAddress(token, head)
-    guard maximum > -.infinity else {
+    guard maximum != -.infinity else {
       unsafe target.initializeMemory(
         as: UInt8.self, repeating: 0, count: width * view.view.elementType.byteCount)
       return -.infinity
@@ -267,7 +275,7 @@ private struct BlockKeys {
   private let end: Int
   private var position: Int
 
-  init(call: EngineCall, piece: Piece) {
+  init(_ piece: Piece) {
     firstKey = piece.keyStart
     position = piece.keyStart
     end = piece.keyEnd

@@ -40,7 +40,7 @@ struct WorkspaceSize: Equatable {
   static let blockKeys = Int(MLA_BLOCK_KEYS)
 
   let size: WorkspaceSize
-  private let memory: UnsafeMutableRawBufferPointer
+  private let memory: AlignedMemory
   /// Packed queries: `[key word][row]`, 4 bytes each.
   let packedQueries: UnsafeMutableRawPointer
   /// Scores of a block: `[key][row]`.
@@ -70,8 +70,10 @@ struct WorkspaceSize: Equatable {
   /// Addresses of the rope parts of `widenedKeys`.
   let wideRopeRows: UnsafeMutablePointer<UnsafeRawPointer?>
 
-  /// Allocates and clears; sizes were checked when geometry and batch were made.
-  init(_ size: WorkspaceSize) {
+  /// Allocates and clears.
+  ///
+  /// - Throws: `ProblemError.outOfRange` where the system has not that much memory.
+  init(_ size: WorkspaceSize) throws(ProblemError) {
     self.size = size
     let keyWidth = size.latentWidth + size.ropeWidth
     let block = Self.blockKeys
@@ -86,9 +88,10 @@ struct WorkspaceSize: Equatable {
     let mergedRow = layout.place(bytes: size.latentWidth * 4)
     let perRow = (0..<4).map { _ in layout.place(bytes: size.rows * 4) }
     let addresses = (0..<4).map { _ in layout.place(bytes: 2 * block * MemoryLayout<UInt>.size) }
-    unsafe memory = .allocate(byteCount: layout.byteCount, alignment: Layout.alignment)
-    unsafe memory.initializeMemory(as: UInt8.self, repeating: 0)
-    let base = unsafe memory.baseAddress!
+    // Layout starts on pages; so does the allocation, once there is room to move its start up to one.
+    memory = try AlignedMemory(byteCount: layout.byteCount + Layout.alignment, field: "workspace")
+    unsafe memory.bytes.initializeMemory(as: UInt8.self, repeating: 0)
+    let base = unsafe memory.bytes.baseAddress!.alignedUp(toMultipleOf: Layout.alignment)
     unsafe self.packedQueries = base + packedQueries
     unsafe self.scores = (base + scores).assumingMemoryBound(to: Float.self)
     unsafe self.probabilities = base + probabilities
@@ -105,10 +108,6 @@ struct WorkspaceSize: Equatable {
     unsafe ropeRows = (base + addresses[1]).assumingMemoryBound(to: UnsafeRawPointer?.self)
     unsafe wideLatentRows = (base + addresses[2]).assumingMemoryBound(to: UnsafeRawPointer?.self)
     unsafe wideRopeRows = (base + addresses[3]).assumingMemoryBound(to: UnsafeRawPointer?.self)
-  }
-
-  deinit {
-    unsafe memory.deallocate()
   }
 
   /// Places arrays one after another on page borders, each shifted by a few cache lines against the last so
@@ -137,16 +136,21 @@ struct WorkspaceSize: Equatable {
   /// `[partial row]`, base 2.
   let lse: UnsafeMutablePointer<Float>
 
-  init(rowCount: Int, width: Int) {
+  private let memory: AlignedMemory
+
+  /// Allocates room for that many rows; contents are undefined.
+  ///
+  /// - Throws: `ProblemError` where sizes do not fit 64 bits or the system has not that much memory.
+  init(rowCount: Int, width: Int) throws(ProblemError) {
+    let field = "plan.partialRowCount"
+    let outputCount = try rowCount.multiplied(by: width, field: field)
+    let floatCount = try outputCount.added(to: rowCount, field: field)
+    memory = try AlignedMemory(
+      byteCount: floatCount.multiplied(by: MemoryLayout<Float>.size, field: field), field: field)
     self.rowCount = rowCount
     self.width = width
-    unsafe outputs = .allocate(capacity: max(1, rowCount * width))
-    unsafe lse = .allocate(capacity: max(1, rowCount))
-  }
-
-  deinit {
-    unsafe outputs.deallocate()
-    unsafe lse.deallocate()
+    unsafe outputs = memory.bytes.baseAddress!.assumingMemoryBound(to: Float.self)
+    unsafe lse = outputs + outputCount
   }
 }
 
