@@ -43,7 +43,7 @@ let package = Package(
       name: "CPUEngineTests",
       dependencies: ["CPUEngine", "CPUMicrokernels", "TestSupport", "AllocationCounter"],
       swiftSettings: checked),
-    .testTarget(name: "WorkloadsTests", dependencies: ["Workloads", "TestSupport"], swiftSettings: checked),
+    .testTarget(name: "WorkloadsTests", dependencies: ["Workloads"], swiftSettings: checked),
     .testTarget(
       name: "ReportsTests", dependencies: ["Reports", "LatentAttention"], swiftSettings: checked),
     .testTarget(name: "CommandTests", dependencies: ["mla"], swiftSettings: checked),

@@ -4,8 +4,8 @@ extension CostModel {
   /// What a CPU worker pays, in nanoseconds.
   ///
   /// Only ratios matter to the planner. Products run at a rate typical of the instruction set on server cores
-  /// (measured by `mla bench --limits`), a key's row comes from memory at 15 GB/s, hidden behind the products
-  /// of 16 rows or more, and a row of a partial costs two passes over it and its share of the second stage's start.
+  /// (`mla bench --limits` measures them); finding a key's row, and what of its way from memory is not hidden
+  /// behind the products, is a small constant; a row of a partial costs two passes over it and its share of the second stage's start.
   public static func cpu(geometry: AttentionGeometry, instructionSet: InstructionSet) -> CostModel {
     let flopsPerNanosecond: Double =
       switch instructionSet {

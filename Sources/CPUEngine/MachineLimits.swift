@@ -9,11 +9,6 @@ public struct MachineLimits: Sendable, Hashable, Codable {
   public var peakGflops: Double
   /// Reading memory far larger than the caches, GB/s (10⁹ bytes).
   public var readGBps: Double
-
-  /// The least time in seconds that a step with these amounts can take.
-  public func leastSeconds(flops: Double, bytes: Double) -> Double {
-    max(flops / (peakGflops * 1e9), bytes / (readGBps * 1e9))
-  }
 }
 
 /// Measures one limit round by round, so that rounds can be interleaved with what is held against it: a machine

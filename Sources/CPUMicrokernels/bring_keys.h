@@ -33,7 +33,7 @@ IN_TILE void store_line(float *target, const void *source, int32_t element) {
 
 // Columns `line ..< line + 16` of some rows, fp32; columns from `width` on become 0.
 IN_TILE void widen_lines_of(const void *const *narrow, float *const *wide, int64_t keys, int64_t width,
-                                  int64_t line, int32_t element) {
+                            int64_t line, int32_t element) {
   int64_t element_bytes = element == MLA_FP32 ? 4 : 2;
   if (line + 16 <= width) {
     for (int64_t i = 0; i < keys; i++)
@@ -63,7 +63,7 @@ static void widen_first_keys(const mla_key_block *block, int64_t keys) {
 
 // What a score tile of `keys` keys from `key` on does for others when it comes to a line.
 IN_TILE void bring_line(const mla_key_block *block, int part, int64_t key, int64_t keys, int64_t line,
-                              int32_t widens_next) {
+                        int32_t widens_next) {
 #if CAN_WIDEN
   if (block->narrow_latent) {
     if (!widens_next) return;

@@ -105,7 +105,7 @@ static void accumulate(const mla_key_block *block, const void *probabilities, in
   }
 }
 
-// Sixteen independent sums hide the latency of any unit; operands never leave the registers.
+// Twelve independent sums hide the latency of any unit; operands never leave the registers.
 static double dot_peak(int64_t iterations, float *sink) {
   lanes sums[12], a = splat(0.5f), b = splat(0.25f);
   UNROLL for (int i = 0; i < 12; i++) sums[i] = splat(0);

@@ -53,29 +53,27 @@ struct Bench: ParsableCommand {
     if let json { try JSONOutput.write(measured.map(\.row), to: json) }
   }
 
+  /// All combinations, the first list outermost.
   private func points() -> [BenchPoint] {
-    let threadCounts = threads?.values ?? [CPUEngine.availableThreadCount]
-    let sets: [InstructionSet?] = isa?.values ?? [nil]
-    var points: [BenchPoint] = []
-    for set in sets {
-      for type in type.values {
-        for heads in heads.values {
-          for batch in batch.values {
-            for kv in kv.values {
-              for query in query.values {
-                for threads in threadCounts {
-                  points.append(
-                    BenchPoint(
-                      instructionSet: set, type: type, heads: heads, batch: batch, kv: kv, query: query,
-                      threads: threads))
-                }
-              }
-            }
-          }
+    func vary<Value>(
+      _ points: [BenchPoint], _ field: WritableKeyPath<BenchPoint, Value>, _ values: [Value]
+    ) -> [BenchPoint] {
+      points.flatMap { point in
+        values.map { value in
+          var varied = point
+          varied[keyPath: field] = value
+          return varied
         }
       }
     }
-    return points
+    var points = [BenchPoint()]
+    points = vary(points, \.instructionSet, isa?.values ?? [nil])
+    points = vary(points, \.type, type.values)
+    points = vary(points, \.heads, heads.values)
+    points = vary(points, \.batch, batch.values)
+    points = vary(points, \.kv, kv.values)
+    points = vary(points, \.query, query.values)
+    return vary(points, \.threads, threads?.values ?? [CPUEngine.availableThreadCount])
   }
 
   private func measure(_ point: BenchPoint) throws -> MeasuredPoint {
@@ -104,12 +102,12 @@ struct Bench: ParsableCommand {
 /// One combination of the grid.
 struct BenchPoint {
   var instructionSet: InstructionSet?
-  var type: ElementType
-  var heads: Int
-  var batch: Int
-  var kv: Int
-  var query: Int
-  var threads: Int
+  var type = ElementType.bfloat16
+  var heads = 1
+  var batch = 1
+  var kv = 1
+  var query = 1
+  var threads = 1
 }
 
 /// The tensors and the batch of a point.

@@ -1,25 +1,20 @@
-/// A random number generator whose numbers follow from its seed, the same on every machine.
+import LatentAttention
+
+/// Random numbers of several distributions that follow from a seed, the same on every machine.
 ///
-/// SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, OOPSLA 2014): a
-/// 64-bit counter, mixed. Everything derived here uses only operations that IEEE 754 rounds exactly;
+/// The bits are `SplitMix64`'s. Everything derived from them here uses only operations that IEEE 754 rounds exactly;
 /// the logarithm and the exponential are this module's own, since mathematical libraries differ in
 /// their last bits.
 public struct SeededGenerator: RandomNumberGenerator, Hashable, Sendable {
-  private var state: UInt64
+  private var bits: SplitMix64
 
   /// A generator; nearby seeds give unrelated numbers.
   public init(seed: UInt64) {
-    state = seed
+    bits = SplitMix64(seed: seed)
   }
 
   /// 64 uniform bits.
-  public mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
-  }
+  public mutating func next() -> UInt64 { bits.next() }
 
   /// Uniform in 0 ..< 1, a multiple of 2⁻⁵³.
   public mutating func uniform() -> Double { Double(next() >> 11) * 0x1p-53 }
