@@ -14,6 +14,9 @@ let package = Package(
   products: [
     .library(name: "LatentAttention", targets: ["LatentAttention"]),
     .library(name: "CPUEngine", targets: ["CPUEngine"]),
+    .library(name: "PTX", targets: ["PTX"]),
+    .library(name: "GPUDevice", targets: ["GPUDevice"]),
+    .library(name: "HopperSimulator", targets: ["HopperSimulator"]),
     .library(name: "Workloads", targets: ["Workloads"]),
     .executable(name: "mla", targets: ["mla"]),
   ],
@@ -25,6 +28,9 @@ let package = Package(
     .target(name: "CPUMicrokernels"),
     .target(
       name: "CPUEngine", dependencies: ["LatentAttention", "CPUMicrokernels"], swiftSettings: checked),
+    .target(name: "PTX", swiftSettings: checked),
+    .target(name: "GPUDevice", swiftSettings: checked),
+    .target(name: "HopperSimulator", dependencies: ["PTX", "GPUDevice"], swiftSettings: checked),
     .target(name: "Workloads", dependencies: ["LatentAttention"], swiftSettings: checked),
     .target(name: "Reports", dependencies: ["LatentAttention"], swiftSettings: checked),
     .executableTarget(
@@ -46,6 +52,11 @@ let package = Package(
     .testTarget(name: "WorkloadsTests", dependencies: ["Workloads"], swiftSettings: checked),
     .testTarget(
       name: "ReportsTests", dependencies: ["Reports", "LatentAttention"], swiftSettings: checked),
+    .testTarget(name: "PTXTests", dependencies: ["PTX"], swiftSettings: checked),
+    .testTarget(name: "GPUDeviceTests", dependencies: ["GPUDevice"], swiftSettings: checked),
+    .testTarget(
+      name: "HopperSimulatorTests", dependencies: ["HopperSimulator", "PTX", "GPUDevice"],
+      swiftSettings: checked),
     .testTarget(name: "CommandTests", dependencies: ["mla"], swiftSettings: checked),
   ],
   cLanguageStandard: .gnu17

@@ -1,0 +1,53 @@
+/// The instruction table: one row for each form that the language can write, the simulator executes and the
+/// clock times. Everything else about an instruction's spelling is derived from here.
+///
+/// To add an instruction: add its row, its meaning in the simulator, and a test.
+public enum InstructionForms {
+  /// Every row; rows of one mnemonic are tried in this order.
+  public static let all: [InstructionForm] =
+    arithmetic + floatingPoint + logic + movement + control + memory + warp + barriers + matrix + bulk
+
+  private static let rowsByMnemonic: [String: [Int]] = Dictionary(
+    grouping: all.indices, by: { all[$0].mnemonic })
+
+  /// The form of an instruction spelled so with so many operands; nil when the table has none.
+  public static func decode(_ spelling: String, operandCount: Int) -> DecodedForm? {
+    let parts = spelling.split(separator: ".")
+    guard let mnemonic = parts.first, let rows = rowsByMnemonic[String(mnemonic)] else { return nil }
+    let modifiers = Array(parts.dropFirst())
+    for row in rows where all[row].takes(operandCount: operandCount) {
+      if let choices = all[row].choices(for: modifiers) { return DecodedForm(index: row, choices: choices) }
+    }
+    return nil
+  }
+
+  /// The form of an instruction; nil when the table has none.
+  public static func decode(_ instruction: Instruction) -> DecodedForm? {
+    decode(instruction.spelling, operandCount: instruction.operands.count)
+  }
+
+  /// Members of a named set of types.
+  static func typeSet(_ name: Substring) -> [String] {
+    switch name {
+    case "int": ["u16", "s16", "u32", "s32", "u64", "s64"]
+    case "bits": ["b16", "b32", "b64"]
+    case "mem":
+      [
+        "b8", "u8", "s8", "b16", "u16", "s16", "b32", "u32", "s32", "b64", "u64", "s64", "f32", "f64",
+        "b128",
+      ]
+    case "any": ["b16", "u16", "s16", "b32", "u32", "s32", "b64", "u64", "s64", "f32", "f64"]
+    case "half": ["f16", "f16x2", "bf16", "bf16x2"]
+    case "cvt":
+      ["u8", "s8", "u16", "s16", "u32", "s32", "u64", "s64", "f16", "bf16", "f32", "f64"]
+    default: preconditionFailure("type set $\(name) in the instruction table")
+    }
+  }
+
+  /// One row; see `InstructionForm.init`.
+  static func row(
+    _ pattern: String, _ operands: String, _ unit: ExecutionUnit, since: Module.Version = .init(1, 0)
+  ) -> InstructionForm {
+    InstructionForm(pattern, operands, unit, since: since)
+  }
+}
