@@ -15,6 +15,7 @@ let package = Package(
     .library(name: "LatentAttention", targets: ["LatentAttention"]),
     .library(name: "CPUEngine", targets: ["CPUEngine"]),
     .library(name: "PTX", targets: ["PTX"]),
+    .library(name: "ExampleKernels", targets: ["ExampleKernels"]),
     .library(name: "GPUDevice", targets: ["GPUDevice"]),
     .library(name: "HopperSimulator", targets: ["HopperSimulator"]),
     .library(name: "Workloads", targets: ["Workloads"]),
@@ -29,6 +30,7 @@ let package = Package(
     .target(
       name: "CPUEngine", dependencies: ["LatentAttention", "CPUMicrokernels"], swiftSettings: checked),
     .target(name: "PTX", swiftSettings: checked),
+    .target(name: "ExampleKernels", dependencies: ["PTX"], swiftSettings: checked),
     .target(name: "GPUDevice", swiftSettings: checked),
     .target(name: "HopperSimulator", dependencies: ["PTX", "GPUDevice"], swiftSettings: checked),
     .target(name: "Workloads", dependencies: ["LatentAttention"], swiftSettings: checked),
@@ -52,7 +54,7 @@ let package = Package(
     .testTarget(name: "WorkloadsTests", dependencies: ["Workloads"], swiftSettings: checked),
     .testTarget(
       name: "ReportsTests", dependencies: ["Reports", "LatentAttention"], swiftSettings: checked),
-    .testTarget(name: "PTXTests", dependencies: ["PTX"], swiftSettings: checked),
+    .testTarget(name: "PTXTests", dependencies: ["PTX", "ExampleKernels"], swiftSettings: checked),
     .testTarget(name: "GPUDeviceTests", dependencies: ["GPUDevice"], swiftSettings: checked),
     .testTarget(
       name: "HopperSimulatorTests", dependencies: ["HopperSimulator", "PTX", "GPUDevice"],

@@ -23,7 +23,10 @@ extension Value where Element: MemoryElement {
     builder.locate(file, line)
     let source = Element.scalarType
     let target = Other.scalarType
-    if source == target { return bits(as: type) }
+    let areIntegers = !source.isFloatingPoint && !target.isFloatingPoint
+    if source == target || areIntegers && source.bitCount == target.bitCount && !saturating {
+      return bits(as: type)
+    }
     var spelling = "cvt"
     if let mode = Conversion.mode(from: source, to: target, rounding) { spelling += "." + mode }
     if builder.demands.flushesSubnormals, source == .f32 || target == .f32,

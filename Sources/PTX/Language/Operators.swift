@@ -343,3 +343,15 @@ extension Value where Element == Pred {
     return builder.result("\(operation.rawValue).pred", operands, isOperator: true)
   }
 }
+
+/// Assignment to what can be read and written, as an element in memory: `z[i] += x`.
+extension Value where Element: NumberElement {
+  /// Adds to it.
+  public static func += (left: inout Value, right: Value) { left = left + right }
+
+  /// Subtracts from it.
+  public static func -= (left: inout Value, right: Value) { left = left - right }
+
+  /// Multiplies it.
+  public static func *= (left: inout Value, right: Value) { left = left * right }
+}

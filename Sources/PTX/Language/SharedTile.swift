@@ -40,15 +40,15 @@ public struct SharedTile<Element: MemoryElement> {
   public let columns: Int
   /// Permutation of the rows' 16-byte units.
   public let swizzle: SharedSwizzle
+  /// Bytes from a panel to the next: those of all rows, and of a part of a tile those of the whole one's.
+  public let panelByteCount: Int
 
   /// Columns of a panel.
   public var panelColumns: Int { swizzle.span / Element.byteCount }
   /// Panels.
   public var panelCount: Int { columns / panelColumns }
-  /// Bytes of a panel.
-  public var panelByteCount: Int { rows * swizzle.span }
-  /// Bytes of all.
-  public var byteCount: Int { panelByteCount * panelCount }
+  /// Bytes of its elements: what TMA boxes that fill it bring.
+  public var byteCount: Int { rows * swizzle.span * panelCount }
 
   /// Where a panel begins: the destination of a TMA box.
   public func panel(_ index: Int) -> Pointer<Element, Shared> {
@@ -57,6 +57,17 @@ public struct SharedTile<Element: MemoryElement> {
         .outOfRange(what: "panel of a tile", value: index, allowed: "0..<\(panelCount)"))
     }
     return pointer.advanced(byBytes: index * panelByteCount)
+  }
+
+  /// One of the tile's parts of so many rows, a multiple of 8 that divides them. It has all columns.
+  public func rowBlock(_ index: Value<U32>, of count: Int) -> SharedTile {
+    if count < 8 || !count.isMultiple(of: 8) || !rows.isMultiple(of: count) {
+      pointer.builder.fail(
+        .outOfRange(what: "rows of a part", value: count, allowed: "a multiple of 8 that divides \(rows)"))
+    }
+    return SharedTile(
+      pointer: pointer.indexed(index, stride: count * swizzle.span), rows: count, columns: columns,
+      swizzle: swizzle, panelByteCount: panelByteCount)
   }
 
   /// Where an element lies, the swizzle applied. Neighbours up to a multiple of 8 (16-bit) columns follow it.
@@ -110,7 +121,8 @@ public struct SharedTiles<Element: MemoryElement> {
 
   private func tile(at pointer: Pointer<Element, Shared>) -> SharedTile<Element> {
     SharedTile(
-      pointer: pointer, rows: first.rows, columns: first.columns, swizzle: first.swizzle)
+      pointer: pointer, rows: first.rows, columns: first.columns, swizzle: first.swizzle,
+      panelByteCount: first.panelByteCount)
   }
 }
 
@@ -134,7 +146,9 @@ extension KernelBuilder {
       type, count: Swift.max(rows * columns * count, 1), alignment: Swift.max(swizzle.alignment, 128),
       file: file, line: line)
     return SharedTiles(
-      first: SharedTile(pointer: pointer, rows: rows, columns: columns, swizzle: swizzle), count: count)
+      first: SharedTile(
+        pointer: pointer, rows: rows, columns: columns, swizzle: swizzle,
+        panelByteCount: rows * swizzle.span), count: count)
   }
 
   /// Reserves one tile in dynamic shared memory.
@@ -152,6 +166,7 @@ extension KernelBuilder {
   ) -> SharedTile<T> {
     locate(file, line)
     pointer.check(alignedTo: Swift.max(swizzle.alignment, 128), "a tile")
-    return SharedTile(pointer: pointer, rows: rows, columns: columns, swizzle: swizzle)
+    return SharedTile(
+      pointer: pointer, rows: rows, columns: columns, swizzle: swizzle, panelByteCount: rows * swizzle.span)
   }
 }

@@ -102,6 +102,13 @@ extension KernelBuilder {
     return variable
   }
 
+  /// A mutable register of a type that begins with a number.
+  public func variable<T>(
+    _ name: String, _ type: T.Type, _ initial: Value<T>, file: String = #fileID, line: Int = #line
+  ) -> Mutable<T> {
+    variable(name, initial, file: file, line: line)
+  }
+
   /// Mutable registers, not yet written: an accumulator or an operand of a matrix instruction, a vector.
   public func fragment<T>(
     _ name: String, _ type: T.Type = T.self, count: Int, file: String = #fileID, line: Int = #line
