@@ -53,8 +53,11 @@ extension InstructionForms {
   /// Bulk copies: linear (`cp.async.bulk`) and by tensor map (`cp.async.bulk.tensor`).
   static let bulk: [InstructionForm] = [
     row(
-      "cp async bulk to=shared::cluster|shared::cta from=global \(completion) multicast=multicast::cluster? "
+      "cp async bulk to=shared::cluster from=global \(completion) multicast=multicast::cluster? "
         + "hint=L2::cache_hint?", "m m r m r? r?", .bulkCopy, since: .init(8, 0)),
+    row(
+      "cp async bulk to=shared::cta from=global \(completion) hint=L2::cache_hint?", "m m r m r?", .bulkCopy,
+      since: .init(8, 6)),
     row(
       "cp async bulk to=shared::cluster from=shared::cta \(completion)", "m m r m", .bulkCopy,
       since: .init(8, 0)),
@@ -67,9 +70,12 @@ extension InstructionForms {
     row("cp async bulk commit_group", "", .bulkCopy, since: .init(8, 0)),
     row("cp async bulk wait_group read?", "r", .bulkCopy, since: .init(8, 0)),
     row(
-      "cp async bulk tensor \(rank) to=shared::cluster|shared::cta from=global mode=tile|im2col? \(completion) "
+      "cp async bulk tensor \(rank) to=shared::cluster from=global mode=tile|im2col? \(completion) "
         + "multicast=multicast::cluster? hint=L2::cache_hint?", "m m m r? r? r?", .bulkCopy,
       since: .init(8, 0)),
+    row(
+      "cp async bulk tensor \(rank) to=shared::cta from=global mode=tile|im2col? \(completion) "
+        + "hint=L2::cache_hint?", "m m m r? r?", .bulkCopy, since: .init(8, 6)),
     row(
       "cp async bulk tensor \(rank) to=global from=shared::cta mode=tile|im2col_no_offs? completion=bulk_group "
         + "hint=L2::cache_hint?", "m m r?", .bulkCopy, since: .init(8, 0)),

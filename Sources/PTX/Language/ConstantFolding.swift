@@ -1,3 +1,28 @@
+/// Operations on one number that a shift, a mask or nothing does as well.
+extension Value {
+  /// The simpler operation; nil if there is none. Integers only: `x + 0` is not `x` for a floating-point -0.
+  static func reduced(_ operation: Operation, _ left: Value, _ right: Value) -> Value? {
+    guard !Element.scalarType.isFloatingPoint else { return nil }
+    guard let number = right.constant else {
+      let isCommutative = operation != .sub && operation != .div && operation != .rem
+      return isCommutative && left.constant != nil ? reduced(operation, right, left) : nil
+    }
+    switch (operation, number) {
+    case (.add, 0), (.sub, 0), (.or, 0), (.xor, 0), (.mul, 1), (.div, 1): return left
+    default: break
+    }
+    guard number > 1, number & (number - 1) == 0 else { return nil }
+    let shift = Value<U32>(number.trailingZeroBitCount)
+    switch operation {
+    case .mul: return Self.shift(.shl, left, shift)
+    case .div where !Element.scalarType.isSigned: return Self.shift(.shr, left, shift)
+    case .rem where !Element.scalarType.isSigned:
+      return binary(.and, left, Value(bits: UInt64(number - 1)))
+    default: return nil
+    }
+  }
+}
+
 /// Operations on two numbers, computed when the kernel is recorded, as the machine would compute them.
 extension Value {
   static func folded(_ operation: Operation, _ left: Operand, _ right: Operand) -> Operand {
@@ -29,10 +54,14 @@ extension Value {
       case .sub: left &- right
       case .mul: left &* right
       case .div where right == 0, .rem where right == 0: -1
-      case .div: isSigned ? left.dividedReportingOverflow(by: right).partialValue
-        : Int64(bitPattern: unsigned.left / unsigned.right)
-      case .rem: isSigned ? left.remainderReportingOverflow(dividingBy: right).partialValue
-        : Int64(bitPattern: unsigned.left % unsigned.right)
+      case .div:
+        isSigned
+          ? left.dividedReportingOverflow(by: right).partialValue
+          : Int64(bitPattern: unsigned.left / unsigned.right)
+      case .rem:
+        isSigned
+          ? left.remainderReportingOverflow(dividingBy: right).partialValue
+          : Int64(bitPattern: unsigned.left % unsigned.right)
       case .and: left & right
       case .or: left | right
       case .xor: left ^ right
@@ -50,7 +79,8 @@ extension Value {
       ? (number << spare) >> spare : Int64(bitPattern: UInt64(bitPattern: number << spare) >> UInt64(spare))
   }
 
-  private static func foldedFloat<F: BinaryFloatingPoint>(_ operation: Operation, _ left: F, _ right: F) -> F {
+  private static func foldedFloat<F: BinaryFloatingPoint>(_ operation: Operation, _ left: F, _ right: F) -> F
+  {
     switch operation {
     case .add: left + right
     case .sub: left - right
@@ -76,7 +106,9 @@ extension Value {
     }
   }
 
-  private static func holds<C: Comparable>(_ comparison: Comparison, _ left: C, _ right: C, isNaN: Bool) -> Bool {
+  private static func holds<C: Comparable>(_ comparison: Comparison, _ left: C, _ right: C, isNaN: Bool)
+    -> Bool
+  {
     switch comparison {
     case .num: !isNaN
     case .nan: isNaN

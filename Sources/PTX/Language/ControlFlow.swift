@@ -124,7 +124,7 @@ extension KernelBuilder {
 
   /// Records a loop over a range of numbers.
   public func `for`(
-    _ name: String = "i", _ range: Range<Int>, step: Int = 1, unroll: Unrolling = .automatic,
+    _ range: Range<Int>, step: Int = 1, name: String = "i", unroll: Unrolling = .automatic,
     file: String = #fileID, line: Int = #line, _ body: (Value<S32>) -> Void
   ) {
     self.for(

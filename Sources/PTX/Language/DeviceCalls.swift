@@ -72,7 +72,7 @@ extension KernelBuilder {
     if !values.isEmpty {
       // Each argument takes its natural alignment; 8 bytes for all is the strictest.
       let buffer = local(
-        unique("print_arguments"), U64.self, count: values.count, file: file, line: line)
+        "print_arguments_\(variables.count)", U64.self, count: values.count, file: file, line: line)
       var offset = 0
       for value in values { offset = value.store(into: buffer, at: offset) }
       argument = .register(buffer.generic(file: file, line: line).addressRegister())

@@ -26,6 +26,8 @@ public final class KernelBuilder {
   var registerScopes: [Int] = []
   var labels: [String] = []
   var names: Set<String> = []
+  /// Registers that hold the address of a variable.
+  var addressRegisters: [String: RegisterID] = [:]
   /// Blocks of the control flow that are open, the innermost last; numbered as they open.
   var openScopes = [0]
   var scopeCount = 1
@@ -81,7 +83,8 @@ public final class KernelBuilder {
     for operand in operands { operand.forEachRegister(checkScope) }
     if isOperator { unlocated.append(body.count) }
     body.append(
-      .instruction(Instruction(spelling, operands, predicate: predicate, source: isOperator ? nil : location)))
+      .instruction(Instruction(spelling, operands, predicate: predicate, source: isOperator ? nil : location))
+    )
   }
 
   /// Appends one instruction that writes a new register, its first operand.
@@ -164,7 +167,9 @@ public final class KernelBuilder {
 
   static func isIdentifier(_ name: String) -> Bool {
     guard let first = name.utf8.first, !(48...57).contains(first) else { return false }
-    return name.utf8.allSatisfy { (48...57).contains($0) || (65...90).contains($0) || (97...122).contains($0) || $0 == 95 }
+    return name.utf8.allSatisfy {
+      (48...57).contains($0) || (65...90).contains($0) || (97...122).contains($0) || $0 == 95
+    }
   }
 
   /// Registers of the usual PTX names: `%r` 32 bits, `%rd` 64, `%rs` 16, `%f`, `%fd`, `%p`.
@@ -199,7 +204,12 @@ public final class KernelBuilder {
   private func checkScope(_ register: RegisterID) {
     let index = Int(register.index)
     guard index < registers.count else { return fail(.foreignValue) }
-    if !openScopes.contains(registerScopes[index]) { fail(.outOfScope(register: registers[index].name)) }
+    if !isInScope(register) { fail(.outOfScope(register: registers[index].name)) }
+  }
+
+  /// Whether the block of the control flow in which a register was made is still open.
+  func isInScope(_ register: RegisterID) -> Bool {
+    openScopes.contains(registerScopes[Int(register.index)])
   }
 
   /// Records a block of the control flow: registers made in it are not to be used after it.

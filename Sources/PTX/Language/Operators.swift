@@ -43,6 +43,7 @@ extension Value {
     guard let builder = left.builder ?? right.builder else {
       return Value(builder: nil, operand: folded(operation, left.operand, right.operand))
     }
+    if let simpler = reduced(operation, left, right) { return simpler }
     let spelling = spelling(operation, Element.self, flushing: builder.demands.flushesSubnormals)
     return builder.result(
       spelling, [builder.arithmeticOperand(left), builder.arithmeticOperand(right)], isOperator: true)

@@ -148,11 +148,12 @@ public struct Pointer<Element: MemoryElement, Space: AddressSpace> {
   private func baseRegister() -> RegisterID {
     if case .register(let register) = base { return register }
     let type: ScalarType = Space.isNarrow ? .u32 : .u64
+    guard case .symbol(let name) = base else { return builder.newRegister(type) }
+    if let known = builder.addressRegisters[name], builder.isInScope(known) { return known }
     let register = builder.newRegister(type)
-    if case .symbol(let name) = base {
-      builder.record(
-        "mov.\(type.rawValue)", [.register(register), .symbol(name, offset: 0)], isOperator: true)
-    }
+    builder.record(
+      "mov.\(type.rawValue)", [.register(register), .symbol(name, offset: 0)], isOperator: true)
+    builder.addressRegisters[name] = register
     return register
   }
 
@@ -180,14 +181,18 @@ public struct Pointer<Element: MemoryElement, Space: AddressSpace> {
 
 extension Pointer {
   /// A pointer to an address that a kernel computed: of 64 bits.
-  public init(_ address: Value<U64>, to type: Element.Type = Element.self, in space: Space.Type, of k: KernelBuilder)
+  public init(
+    _ address: Value<U64>, to type: Element.Type = Element.self, in space: Space.Type, of k: KernelBuilder
+  )
   where Space: AddressSpace {
     if Space.isNarrow { k.fail(.mismatch("a 64-bit address in \(Space.modifier)")) }
     self.init(builder: k, base: .register(k.register(address)), offset: 0, alignment: 1)
   }
 
   /// A pointer to an address of shared memory that a kernel computed.
-  public init(_ address: Value<U32>, to type: Element.Type = Element.self, in space: Space.Type, of k: KernelBuilder)
+  public init(
+    _ address: Value<U32>, to type: Element.Type = Element.self, in space: Space.Type, of k: KernelBuilder
+  )
   where Space: AddressSpace {
     if !Space.isNarrow { k.fail(.mismatch("a 32-bit address in \(Space.modifier)")) }
     self.init(builder: k, base: .register(k.register(address)), offset: 0, alignment: 1)

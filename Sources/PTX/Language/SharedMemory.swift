@@ -81,7 +81,9 @@ extension KernelBuilder {
       fail(
         .tooMuchSharedMemory(byteCount: shared.staticByteCount, limit: SharedAllocations.staticLimit))
     }
-    let total = shared.staticByteCount + shared.dynamicByteCount
+    // Dynamic memory begins behind the static variables, at its own alignment.
+    let start = (shared.staticByteCount + shared.dynamicAlignment - 1) / shared.dynamicAlignment
+    let total = start * shared.dynamicAlignment + shared.dynamicByteCount
     if total > SharedAllocations.limit {
       fail(.tooMuchSharedMemory(byteCount: total, limit: SharedAllocations.limit))
     }
