@@ -1,0 +1,268 @@
+import PTX
+import Testing
+
+@Suite("Kernel language: recorded text")
+struct LanguageGoldenTests {
+  private func body(_ demands: LaunchDemands = .threads(128), _ record: (KernelBuilder) -> Void) throws
+    -> [String]
+  {
+    PlainText.body(try Kernel("test", demands, record).function)
+  }
+
+  @Test("A guarded element-wise kernel is what one would write by hand")
+  func vectorScale() throws {
+    let kernel = try Kernel("scale", .threads(256)) { k in
+      let x = k.parameter("x", pointerTo: F32.self)
+      let count = k.parameter("count", U32.self)
+      let i = k.let("i", k.blockIndex() * 256 + k.threadIndex())
+      k.if(i < count) { x[i] *= 2 }
+    }
+    #expect(
+      PlainText.module(kernel.module) == """
+        .version 8.0
+        .target sm_90a
+        .address_size 64
+        .visible .entry scale(.param .u64 .ptr .global .align 4 x, .param .u32 count)
+        .reqntid 256
+        .minnctapersm 1
+        {
+        .reg .u64 %rd0;
+        .reg .u64 %rd1;
+        .reg .u32 %r2;
+        .reg .u32 %r3;
+        .reg .u32 %r4;
+        .reg .u32 %r5;
+        .reg .u32 %i;
+        .reg .pred %p7;
+        .reg .u64 %rd8;
+        .reg .f32 %f9;
+        .reg .f32 %f10;
+        .reg .u64 %rd11;
+        ld.param.u64 %rd0, [x];
+        cvta.to.global.u64 %rd1, %rd0;
+        ld.param.u32 %r2, [count];
+        mov.u32 %r3, %ctaid.x;
+        shl.b32 %r4, %r3, 8;
+        mov.u32 %r5, %tid.x;
+        add.u32 %i, %r4, %r5;
+        setp.lt.u32 %p7, %i, %r2;
+        @!%p7 bra $endif_0;
+        mad.wide.u32 %rd8, %i, 4, %rd1;
+        ld.global.f32 %f9, [%rd8];
+        mul.ftz.f32 %f10, %f9, 0f40000000;
+        mad.wide.u32 %rd11, %i, 4, %rd1;
+        st.global.f32 [%rd11], %f10;
+        $endif_0:
+        ret;
+        }
+
+        """)
+  }
+
+  @Test("if and else, a switch, a loop with break and continue")
+  func controlFlow() throws {
+    let lines = try body { k in
+      let x = k.variable("x", U32.self, 0)
+      let p = k.let("p", x.value < 4)
+      k.if(p) {
+        x.set(1)
+      } else: {
+        x.set(2)
+      }
+      k.switch(x.value) { cases in
+        cases.case(1, 2) { x.set(3) }
+        cases.default { x.set(4) }
+      }
+      k.loop {
+        k.continue(if: p)
+        k.break()
+      }
+      k.for(from: x.value, to: 8, step: 2, unroll: .never) { i in x.set(i) }
+    }
+    #expect(
+      lines == [
+        "mov.u32 %x, 0;", "setp.lt.u32 %p, %x, 4;", "@!%p bra $else_0;", "mov.u32 %x, 1;", "bra $endif_1;",
+        "$else_0:", "mov.u32 %x, 2;", "$endif_1:", "setp.eq.u32 %p4, %x, 1;", "setp.eq.u32 %p5, %x, 2;",
+        "or.pred %p6, %p4, %p5;", "@!%p6 bra $case_next_3;", "mov.u32 %x, 3;", "bra $switch_end_2;",
+        "$case_next_3:", "mov.u32 %x, 4;", "$switch_end_2:", "$loop_next_4:", "@%p bra $loop_next_4;",
+        "bra $loop_end_5;", "bra $loop_next_4;", "$loop_end_5:", "mov.u32 %i, %x;",
+        "setp.lt.u32 %p10, %i, 8;", "@!%p10 bra $for_end_7;", ".pragma \"nounroll\";", "$for_8:",
+        "mov.u32 %x, %i;", "$for_next_6:", "add.u32 %i, %i, 2;", "setp.lt.u32 %p15, %i, 8;",
+        "@%p15 bra $for_8;", "$for_end_7:", "ret;",
+      ])
+  }
+
+  @Test("Predicated instructions, a named register, a region")
+  func predicatesAndRegions() throws {
+    let lines = try body { k in
+      let word = k.shared("word", U32.self, count: 2)
+      k.region("load") {
+        let first = k.let("first", word[0])
+        k.when(first == 0) { word[1] = first }
+      }
+    }
+    #expect(
+      lines == [
+        "$region_begin_load_0:", "ld.shared.u32 %first, [word];", "setp.eq.u32 %p1, %first, 0;",
+        "@%p1 st.shared.u32 [word+4], %first;", "$region_end_load_0:", "ret;",
+      ])
+    #expect(
+      RegionMarker(label: "$region_begin_load_0") == RegionMarker(name: "load", number: 0, isBegin: true))
+    #expect(RegionMarker(label: "$region_end_a_b_12")?.name == "a_b")
+    #expect(RegionMarker(label: "$region_begin_x") == nil)
+    #expect(RegionMarker(label: "$endif_0") == nil)
+  }
+
+  @Test("What was read keeps its value when the variable changes")
+  func copies() throws {
+    let lines = try body { k in
+      let out = k.shared("out", U32.self, count: 4)
+      let x = k.variable("x", out[0])
+      let before = x.value
+      x += 1
+      out[1] = before
+      out[2] = x.value
+    }
+    // What is stored first is the copy: the variable itself holds the sum by then.
+    #expect(
+      lines == [
+        "ld.shared.u32 %x, [out];", "mov.u32 %r2, %x;", "add.u32 %x, %x, 1;", "st.shared.u32 [out+4], %r2;",
+        "st.shared.u32 [out+8], %x;", "ret;",
+      ])
+  }
+
+  @Test("A swap keeps both values")
+  func swap() throws {
+    let lines = try body { k in
+      let out = k.shared("out", U32.self, count: 4)
+      let a = k.variable("a", out[0])
+      let b = k.variable("b", out[1])
+      let first = a.value
+      a.set(b.value)
+      b.set(first)
+      out[2] = a.value
+      out[3] = b.value
+    }
+    #expect(
+      lines == [
+        "ld.shared.u32 %a, [out];", "ld.shared.u32 %b, [out+4];", "mov.u32 %r4, %a;", "mov.u32 %a, %b;",
+        "mov.u32 %b, %r4;", "st.shared.u32 [out+8], %a;", "st.shared.u32 [out+12], %b;", "ret;",
+      ])
+  }
+
+  @Test("A value is not written early into a register that a product still uses")
+  func noMoveAcrossProducts() throws {
+    let lines = try body { k in
+      let tile = k.tile(BF16.self, rows: 64, columns: 64)
+      let operand = k.descriptor(tile)
+      let sums = k.fragment("sums", F32.self, count: 4)
+      let factor = k.parameter("factor", F32.self)
+      k.multiply(sums, operand, operand, accumulate: false)
+      k.commitProducts()
+      let square = factor * factor
+      k.waitProducts(pending: 0)
+      sums[0] = square
+    }
+    let wait = try #require(lines.firstIndex { $0.hasPrefix("wgmma.wait_group") })
+    #expect(lines[wait + 1].hasPrefix("mov.f32 %sums_0, "))
+    #expect(!lines[..<wait].contains { $0.hasPrefix("mul") && $0.contains("sums_0") })
+  }
+
+  @Test("Integers fold as the machine computes, and powers of two become shifts")
+  func folding() throws {
+    let lines = try body { k in
+      let x = k.parameter("x", U32.self)
+      let s = k.parameter("s", S32.self)
+      let out = k.shared("out", U32.self, count: 16)
+      out[0] = x / 8
+      out[1] = x % 8
+      out[2] = 16 * x
+      out[3] = x + 0
+      out[4] = (s / 8).bits(as: U32.self)
+      out[5] = Value<U32>(7) * 6 - 2
+      out[6] = Value<U32>(3) - 4
+      out[7] = (Value<S32>(-9) >> 1).bits(as: U32.self)
+    }
+    #expect(
+      lines.dropFirst(2) == [
+        "shr.u32 %r2, %r0, 3;", "st.shared.u32 [out], %r2;", "and.b32 %r3, %r0, 7;",
+        "st.shared.u32 [out+4], %r3;", "shl.b32 %r4, %r0, 4;", "st.shared.u32 [out+8], %r4;",
+        "st.shared.u32 [out+12], %r0;", "div.s32 %r5, %r1, 8;", "st.shared.u32 [out+16], %r5;",
+        "st.shared.u32 [out+20], 40;", "st.shared.u32 [out+24], 4294967295;", "st.shared.u32 [out+28], -5;",
+        "ret;",
+      ])
+  }
+
+  @Test("Subnormals are kept on demand")
+  func subnormals() throws {
+    let demands = LaunchDemands(threads: [32], flushesSubnormals: false)
+    let lines = try body(demands) { k in
+      let x = k.parameter("x", F32.self)
+      let out = k.shared("out", F32.self, count: 1)
+      out[0] = k.exp2(x * x)
+    }
+    #expect(lines.contains("mul.f32 %f1, %f0, %f0;"))
+    #expect(lines.contains("ex2.approx.f32 %f2, %f1;"))
+  }
+
+  @Test("Every instruction knows its line, and operators that of the call they are for")
+  func locations() throws {
+    let line = #line + 2
+    let kernel = try Kernel("lines", .threads(32)) { k in
+      let out = k.shared("out", U32.self, count: 2)
+      let x = k.let("x", k.threadIndex() * 3 + 5)
+      out[1] = x
+    }
+    var lines: [String: [Int]] = [:]
+    for case .instruction(let instruction) in kernel.function.body ?? [] {
+      let source = try #require(instruction.source)
+      #expect(source.file == #fileID)
+      lines[instruction.spelling, default: []].append(source.line)
+    }
+    #expect(lines["mov.u32"] == [line + 1])
+    #expect(lines["mul.lo.u32"] == [line + 1])
+    #expect(lines["add.u32"] == [line + 1])
+    #expect(lines["st.shared.u32"] == [line + 2])
+  }
+
+  @Test("The version is that of the newest instruction, 8.0 at the least")
+  func version() throws {
+    #expect(try Kernel("old") { _ in }.version == Module.Version(8, 0))
+    let kernel = try Kernel("new", .threads(32, cluster: [2])) { k in
+      let words = k.shared("words", U32.self, count: 1)
+      let barrier = k.barrier("full").ofBlock(0)
+      k.storeAsync([1], to: k.mapToBlock(words, 0), signalling: barrier)
+    }
+    #expect(kernel.module.version == Module.Version(8, 1))
+  }
+
+  @Test("Dynamic shared memory is laid out in order, each part aligned")
+  func dynamicShared() throws {
+    let kernel = try Kernel("dynamic", .threads(32)) { k in
+      let small = k.dynamicShared(F32.self, count: 3)
+      let tile = k.tile(BF16.self, rows: 8, columns: 64)
+      small[2] = 1
+      tile.pointer.reinterpreted(as: F32.self)[0] = 2
+    }
+    #expect(kernel.dynamicSharedByteCount == 2048)
+    #expect(
+      PlainText.body(kernel.function) == [
+        "st.shared.f32 [dynamic_shared+8], 0f3F800000;", "st.shared.f32 [dynamic_shared+1024], 0f40000000;",
+        "ret;",
+      ])
+    #expect(kernel.variables.map(\.effectiveAlignment) == [1024])
+  }
+
+  @Test("A struct is laid out as C does")
+  func structLayout() {
+    var layout = ParameterLayout()
+    let flag = layout.field(U8.self)
+    let count = layout.field(S32.self)
+    let pointer = layout.pointer(to: F32.self)
+    let scale = layout.field(F32.self)
+    let map = layout.tensorMap(of: BF16.self, rank: 3)
+    #expect([flag.offset, count.offset, pointer.offset, scale.offset, map.offset] == [0, 4, 8, 16, 64])
+    #expect(layout.byteCount == 192)
+    #expect(layout.alignment == 64)
+  }
+}
