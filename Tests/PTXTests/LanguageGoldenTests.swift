@@ -193,6 +193,23 @@ struct LanguageGoldenTests {
       ])
   }
 
+  @Test("16-bit numbers become their bits, rounded to even")
+  func halves() throws {
+    let lines = try body { k in
+      let numbers: [Double] = [1, 65504, 65520, 0x1p-24, 0x1p-25, 1 + 0x1p-11, 1 + 0x1.8p-10, -0.5]
+      for (index, number) in numbers.enumerated() {
+        _ = k.let("half\(index)", Value<F16>(number))
+      }
+      _ = k.let("brain", Value<BF16>(1.00390625))
+      _ = k.let("pair", Value<BF16x2>(2))
+      _ = k.let("sum", Value<F16>(1.5) + 2)
+      _ = k.let("wide", Value<F16>(1.5).to(F32.self))
+    }
+    let numbers = lines.dropLast().map { $0.dropLast().split(separator: " ").last.map(String.init) ?? "" }
+    let bits = [0x3C00, 0x7BFF, 0x7C00, 1, 0, 0x3C00, 0x3C02, 0xB800, 0x3F80, 0x4000_4000, 0x4300]
+    #expect(numbers == bits.map(String.init) + ["0f3FC00000"])
+  }
+
   @Test("Subnormals are kept on demand")
   func subnormals() throws {
     let demands = LaunchDemands(threads: [32], flushesSubnormals: false)

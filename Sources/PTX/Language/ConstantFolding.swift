@@ -29,6 +29,9 @@ extension Value {
     guard case .immediate(let left) = left, case .immediate(let right) = right else { return left }
     switch (left, right) {
     case (.integer(let left), .integer(let right)):
+      if let (format, count) = Element.scalarType.halves {
+        return .immediate(.integer(foldedHalves(operation, left, right, format, count)))
+      }
       return .immediate(.integer(foldedInteger(operation, left, right)))
     case (.float(let left), .float(let right)):
       let value = foldedFloat(operation, Float(bitPattern: left), Float(bitPattern: right))
@@ -39,6 +42,16 @@ extension Value {
     default:
       // A literal of one type and one of another do not meet: both sides have the type of the value.
       return .immediate(left)
+    }
+  }
+
+  private static func foldedHalves(
+    _ operation: Operation, _ left: Int64, _ right: Int64, _ format: HalfFormat, _ count: Int
+  ) -> Int64 {
+    (0..<count).reduce(0) { bits, index in
+      let numbers = [left, right].map { format.number(UInt16(truncatingIfNeeded: $0 >> (16 * index))) }
+      let result = foldedFloat(operation, numbers[0], numbers[1])
+      return bits | Int64(format.bits(result)) << (16 * index)
     }
   }
 
@@ -93,6 +106,10 @@ extension Value {
     guard case .immediate(let left) = left, case .immediate(let right) = right else { return false }
     switch (left, right) {
     case (.integer(let left), .integer(let right)):
+      if let (format, _) = Element.scalarType.halves {
+        let pair = [left, right].map { format.number(UInt16(truncatingIfNeeded: $0)) }
+        return holds(comparison, pair[0], pair[1], isNaN: pair[0].isNaN || pair[1].isNaN)
+      }
       if Element.scalarType.isSigned { return holds(comparison, wrapped(left), wrapped(right), isNaN: false) }
       return holds(
         comparison, UInt64(bitPattern: wrapped(left)), UInt64(bitPattern: wrapped(right)), isNaN: false)

@@ -164,6 +164,12 @@ extension KernelBuilder {
     guard let start = start.constant, let end = end.constant, let step = step.constant, step > 0 else {
       return fail(.mismatch("a loop unrolled in full needs numbers as bounds and a positive step"))
     }
+    // Far more than any program should have; it bounds the time that recording takes.
+    let limit = 1 << 16
+    let (length, overflows) = end.subtractingReportingOverflow(start)
+    guard !overflows, length / step < limit else {
+      return fail(.outOfRange(what: "end of an unrolled loop", value: Int(end), allowed: "\(limit) turns"))
+    }
     for index in Swift.stride(from: start, to: end, by: Int(step)) { body(Value(Int(index))) }
   }
 

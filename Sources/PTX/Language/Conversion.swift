@@ -45,6 +45,8 @@ extension Value where Element: MemoryElement {
     switch operand {
     case .immediate(.float(let bits)): number = Double(Float(bitPattern: bits))
     case .immediate(.double(let bits)): number = Double(bitPattern: bits)
+    case .immediate(.integer(let bits)) where Element.scalarType.halves?.count == 1:
+      number = Element.scalarType.halves?.format.number(UInt16(truncatingIfNeeded: bits)) ?? 0
     case .immediate(.integer(let integer)): return Value<Other>(integerLiteral: Int(integer))
     default: return Value<Other>(builder: nil, operand: operand)
     }

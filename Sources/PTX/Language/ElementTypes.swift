@@ -37,10 +37,12 @@ public protocol NumberElement: MemoryElement {}
 public protocol IntegerElement: NumberElement, BitsElement, OrderedElement {}
 /// Integers of 32 bits: an index.
 public protocol IndexElement: IntegerElement {}
+/// Floating point.
+public protocol RealElement: NumberElement {}
 /// Single and double precision.
-public protocol FloatElement: NumberElement, OrderedElement {}
+public protocol FloatElement: RealElement, OrderedElement {}
 /// 16-bit floating point, single and in pairs.
-public protocol HalfElement: NumberElement {}
+public protocol HalfElement: RealElement {}
 /// A pair of 16-bit numbers in 32 bits; the first lies in the lower half.
 public protocol PackedElement: HalfElement {
   /// One of the two.

@@ -102,7 +102,9 @@ extension Module {
 
 extension KernelBuilder {
   /// Threads of a block, if the kernel demands a number.
-  var threadCount: Int? { demands.threads.isEmpty ? nil : demands.threads.reduce(1, *) }
+  var threadCount: Int? {
+    demands.threads.isEmpty ? nil : demands.threads.reduce(1) { $0.multipliedSaturating(by: $1) }
+  }
 
   func checkDemands() {
     if demands.threads.count > 3 {
@@ -114,7 +116,7 @@ extension KernelBuilder {
     if demands.cluster.count > 3 {
       fail(.wrongCount(what: "dimensions of the cluster", count: demands.cluster.count, expected: 3))
     }
-    let blocks = demands.cluster.reduce(1, *)
+    let blocks = demands.cluster.reduce(1) { $0.multipliedSaturating(by: $1) }
     if !(1...16).contains(blocks) || demands.cluster.contains(where: { $0 < 1 }) {
       fail(.outOfRange(what: "blocks of a cluster", value: blocks, allowed: "1 to 16"))
     }

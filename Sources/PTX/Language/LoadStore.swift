@@ -20,7 +20,7 @@ extension KernelBuilder {
   ) -> [Value<T>] {
     locate(file, line)
     checkVector(pointer, count)
-    let registers = (0..<count).map { _ in newRegister(T.registerType) }
+    let registers = (0..<Swift.min(Swift.max(count, 1), 4)).map { _ in newRegister(T.registerType) }
     record(
       loadSpelling(pointer, order, isReadOnly, hints, count: count),
       [.vector(registers.map { .register($0) }), address(pointer)] + policyOperands(hints.policy))

@@ -34,6 +34,8 @@ public struct ParameterLayout: Sendable, Hashable {
 
   /// Appends a scalar, or a vector of 2 or 4 that is loaded as one, at its natural alignment as C has it.
   public mutating func field<T>(_ type: T.Type, count: Int = 1) -> Field<T> {
+    // More than a parameter block holds is refused where the struct becomes a parameter.
+    let count = Swift.min(Swift.max(count, 1), 1 << 16)
     let isVector = count == 2 || count == 4
     return Field(
       offset: place(byteCount: T.byteCount * count, alignment: isVector ? T.byteCount * count : T.byteCount),
@@ -112,7 +114,7 @@ extension KernelBuilder {
     locate(file, line)
     declare(name)
     let variable = PTX.Variable(name, space: .parameter, type: T.memoryType)
-    parameters.append(variable)
+    append(parameter: variable)
     return result(
       "ld.param.\(T.memoryType.rawValue)", [.address(.symbol(name), offset: 0)])
   }
@@ -128,7 +130,7 @@ extension KernelBuilder {
     declare(name)
     var variable = PTX.Variable(name, space: .parameter, type: .u64)
     variable.pointer = PointerAttribute(space: .global, alignment: alignment)
-    parameters.append(variable)
+    append(parameter: variable)
     let address: Value<U64> = result("ld.param.u64", [.address(.symbol(name), offset: 0)])
     var pointer: Pointer<T, Global> = globalPointer(address)
     pointer = Pointer(builder: self, base: pointer.base, offset: 0, alignment: alignment)
@@ -142,8 +144,8 @@ extension KernelBuilder {
     locate(file, line)
     declare(name)
     let byteCount = Swift.max(layout.byteCount, 1)
-    parameters.append(
-      PTX.Variable(
+    append(
+      parameter: PTX.Variable(
         name, space: .parameter, type: .b8, dimensions: [byteCount], alignment: layout.alignment))
     let pointer = Pointer<U8, ParameterSpace>(
       builder: self, base: .symbol(name), offset: 0, alignment: layout.alignment)
@@ -157,6 +159,20 @@ extension KernelBuilder {
     var layout = ParameterLayout()
     let field = layout.tensorMap(of: type, rank: rank)
     return parameter(name, layout, file: file, line: line).tensorMap(field, file: file, line: line)
+  }
+
+  /// Appends a parameter; all of them may have 32,764 bytes, and more than 4096 only since `.version` 8.1 (PTX ISA
+  /// 7.1).
+  private func append(parameter: PTX.Variable) {
+    parameters.append(parameter)
+    let byteCount = parameters.reduce(0) { offset, parameter in
+      let alignment = parameter.effectiveAlignment
+      return (offset + alignment - 1) / alignment * alignment + parameter.byteCount
+    }
+    if byteCount > 4096 { version = Swift.max(version, Module.Version(8, 1)) }
+    if byteCount > 32_764 {
+      fail(.outOfRange(what: "bytes of parameters", value: byteCount, allowed: "at most 32764"))
+    }
   }
 
   /// A pointer that the host passed: a generic address of global memory.

@@ -80,6 +80,11 @@ public struct Pointer<Element: MemoryElement, Space: AddressSpace> {
 
   /// The address so many bytes further on.
   public func advanced(byBytes count: Int) -> Pointer {
+    let limit = 1 << 31 - 1
+    guard (-limit...limit).contains(count), (-limit...limit).contains(offset + count) else {
+      builder.fail(.outOfRange(what: "offset of an address", value: count, allowed: "31 bits"))
+      return self
+    }
     // The alignment of the sum: the lower of both powers of two.
     let known = count == 0 ? alignment : min(alignment, count & -count)
     return Pointer(builder: builder, base: base, offset: offset + count, alignment: known)
@@ -87,7 +92,7 @@ public struct Pointer<Element: MemoryElement, Space: AddressSpace> {
 
   /// The address of the element so many further on.
   public static func + (pointer: Pointer, index: Int) -> Pointer {
-    pointer.advanced(byBytes: index * Element.byteCount)
+    pointer.advanced(byBytes: index.multipliedSaturating(by: Element.byteCount))
   }
 
   /// The address of the element so many further on.
@@ -112,7 +117,9 @@ public struct Pointer<Element: MemoryElement, Space: AddressSpace> {
 
   /// The address of the record of `stride` bytes of an index.
   func indexed<T: IndexElement>(_ index: Value<T>, stride: Int) -> Pointer {
-    if let constant = index.constant { return advanced(byBytes: Int(constant) * stride) }
+    if let constant = index.constant {
+      return advanced(byBytes: Int(constant).multipliedSaturating(by: stride))
+    }
     let type = T.scalarType.rawValue
     let index = builder.operand(index)
     let bytes = Operand.immediate(.integer(Int64(stride)))
@@ -246,5 +253,13 @@ extension Pointer where Space == Generic {
     }
     return Pointer<Element, Other>(
       builder: builder, base: .register(builder.register(result)), offset: 0, alignment: alignment)
+  }
+}
+
+extension Int {
+  /// The product, or the greatest number if that is too large: a later check refuses it.
+  func multipliedSaturating(by other: Int) -> Int {
+    let (product, overflows) = multipliedReportingOverflow(by: other)
+    return overflows ? .max : product
   }
 }

@@ -50,6 +50,12 @@ extension KernelBuilder {
     mark(RegionMarker(name: name, number: number, isBegin: false))
   }
 
+  /// A comment of its own line in the printed text.
+  public func comment(_ text: String) {
+    let lines = text.split(whereSeparator: \.isNewline)
+    body += lines.map { .comment(String($0)) }
+  }
+
   private func mark(_ marker: RegionMarker) {
     labels.append(marker.label)
     place(LabelID(labels.count - 1))

@@ -143,7 +143,8 @@ extension KernelBuilder {
       fail(.outOfRange(what: "columns of a tile", value: columns, allowed: "a multiple of \(span)"))
     }
     let pointer = dynamicShared(
-      type, count: Swift.max(rows * columns * count, 1), alignment: Swift.max(swizzle.alignment, 128),
+      type, count: rows.multipliedSaturating(by: columns).multipliedSaturating(by: count),
+      alignment: Swift.max(swizzle.alignment, 128),
       file: file, line: line)
     return SharedTiles(
       first: SharedTile(

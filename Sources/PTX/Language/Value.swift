@@ -45,8 +45,8 @@ extension Value: ExpressibleByIntegerLiteral {
   }
 }
 
-extension Value: ExpressibleByFloatLiteral where Element: FloatElement {
-  /// A number, rounded to the type.
+extension Value: ExpressibleByFloatLiteral where Element: RealElement {
+  /// A number, rounded to the type; in both halves of a pair.
   public init(_ number: Double) {
     self.init(builder: nil, operand: .immediate(Element.scalarType.immediate(number)))
   }
@@ -66,13 +66,18 @@ extension Value: ExpressibleByBooleanLiteral where Element == Pred {
 }
 
 extension ScalarType {
-  /// An integer as an immediate of this type: half-precision numbers have none but their bits.
+  /// An integer as an immediate of this type.
   fileprivate func immediate(_ number: Int) -> Immediate {
-    self == .f32 || self == .f64 ? immediate(Double(number)) : .integer(Int64(number))
+    self == .f32 || self == .f64 || halves != nil ? immediate(Double(number)) : .integer(Int64(number))
   }
 
+  /// A number as an immediate of this floating-point type: of 16-bit types the bits.
   func immediate(_ number: Double) -> Immediate {
-    self == .f64 ? .double(number.bitPattern) : .float(Float(number).bitPattern)
+    if let (format, count) = halves {
+      let bits = Int64(format.bits(number))
+      return .integer(count == 2 ? bits << 16 | bits : bits)
+    }
+    return self == .f64 ? .double(number.bitPattern) : .float(Float(number).bitPattern)
   }
 }
 

@@ -8,7 +8,7 @@ extension KernelBuilder {
   ) -> [Value<B32>] {
     locate(file, line)
     let transpose = matrixModifiers(row, count, transposed)
-    let registers = (0..<Swift.max(count, 0)).map { _ in newRegister(.b32) }
+    let registers = (0..<Swift.min(Swift.max(count, 1), 4)).map { _ in newRegister(.b32) }
     record(
       "ldmatrix.sync.aligned\(transpose).m8n8.x\(count).shared.b16",
       [.vector(registers.map { .register($0) }), row.address])
