@@ -150,6 +150,28 @@ struct LanguageGoldenTests {
       ])
   }
 
+  @Test("A value that is read later, or assigned under a predicate, keeps its own register")
+  func ownRegisters() throws {
+    let lines = try body { k in
+      let out = k.shared("out", U32.self, count: 4)
+      let input = k.let("input", out[0])
+      let x = k.variable("x", U32.self, 0)
+      let double = input + input
+      x.set(double)
+      x.set(x.value ^ 1)
+      out[1] = double
+      let triple = x.value + input
+      k.when(input == 7) { x.set(triple) }
+      out[2] = x.value
+    }
+    #expect(
+      lines == [
+        "ld.shared.u32 %input, [out];", "mov.u32 %x, 0;", "add.u32 %r2, %input, %input;", "mov.u32 %x, %r2;",
+        "xor.b32 %x, %x, 1;", "st.shared.u32 [out+4], %r2;", "add.u32 %r6, %x, %input;",
+        "setp.eq.u32 %p7, %input, 7;", "@%p7 mov.u32 %x, %r6;", "st.shared.u32 [out+8], %x;", "ret;",
+      ])
+  }
+
   @Test("A value is not written early into a register that a product still uses")
   func noMoveAcrossProducts() throws {
     let lines = try body { k in
