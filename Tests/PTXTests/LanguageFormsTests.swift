@@ -118,6 +118,8 @@ enum FormKernels {
       keep(k.exp2(a) + k.log2(b) + k.reciprocal(a), k, out)
       keep(k.max(a, b), k, out)
       keep(k.select(a < b, a, b), k, out)
+      let raised = (a.bits(as: B32.self).bits(as: U32.self) + 0x80_0000).bits(as: F32.self)
+      keep(raised * Value<U32>(0x4000_0000).bits(as: F32.self), k, out)
       keep(pair * pair, k, out)
       let sum = k.variable("sum", F32.self, 0)
       k.for(0..<4) { _ in sum += a }

@@ -232,6 +232,41 @@ struct LanguageGoldenTests {
     #expect(numbers == bits.map(String.init) + ["0f3FC00000"])
   }
 
+  @Test("Pairs have their first number in the lower half, which PTX names last")
+  func pairs() throws {
+    let lines = try body { k in
+      let low = k.let("low", k.parameter("a", F32.self))
+      let high = k.let("high", k.parameter("b", F32.self))
+      _ = k.let("pair", k.pack(BF16x2.self, low, high))
+      _ = k.let("eights", k.pack(E4M3x2.self, low, high))
+    }
+    #expect(lines[2] == "cvt.rn.bf16x2.f32 %pair, %high, %low;")
+    #expect(lines[3] == "cvt.rn.satfinite.e4m3x2.f32 %eights, %high, %low;")
+  }
+
+  @Test("Accumulator registers lie where PTX ISA 9.7.15 draws them", arguments: [0, 5, 37, 127])
+  func accumulator(thread: Int) throws {
+    let lines = try body { k in
+      _ = k.let("row", Fragment<F32>.accumulatorRow(thread: Value(thread)))
+      _ = k.let("column", Fragment<F32>.accumulatorColumn(thread: Value(thread)))
+    }
+    #expect(lines[0] == "mov.u32 %row, \(16 * (thread / 32) + thread % 32 / 4);")
+    #expect(lines[1] == "mov.u32 %column, \(2 * (thread % 4));")
+    #expect((0..<8).map(Fragment<F32>.accumulatorRowOffset) == [0, 0, 8, 8, 0, 0, 8, 8])
+    #expect((0..<8).map(Fragment<F32>.accumulatorColumnOffset) == [0, 1, 0, 1, 8, 9, 8, 9])
+  }
+
+  @Test("A shuffle among groups of lanes")
+  func shuffleWidth() throws {
+    let lines = try body { k in
+      let x = k.let("x", k.laneIndex())
+      _ = k.let("a", k.shuffle(x, .butterfly, 1, width: 8))
+      _ = k.let("b", k.shuffle(x, .up, 1, width: 8))
+    }
+    #expect(lines[1] == "shfl.sync.bfly.b32 %a, %x, 1, \(0x181F), 4294967295;")
+    #expect(lines[2] == "shfl.sync.up.b32 %b, %x, 1, \(0x1800), 4294967295;")
+  }
+
   @Test("Subnormals are kept on demand")
   func subnormals() throws {
     let demands = LaunchDemands(threads: [32], flushesSubnormals: false)

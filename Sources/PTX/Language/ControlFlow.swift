@@ -158,6 +158,12 @@ extension KernelBuilder {
     record("trap")
   }
 
+  /// Sleeps for about so many nanoseconds, at most a millisecond.
+  public func sleep(nanoseconds: Value<U32>, file: String = #fileID, line: Int = #line) {
+    locate(file, line)
+    record("nanosleep.u32", [operand(nanoseconds)])
+  }
+
   private func unrolled<T: IntegerElement>(
     _ start: Value<T>, _ end: Value<T>, _ step: Value<T>, _ body: (Value<T>) -> Void
   ) {

@@ -34,6 +34,15 @@ extension Int: InstructionOperand {
   public func operand(in k: KernelBuilder) -> Operand { .immediate(.integer(Int64(self))) }
 }
 
+/// `_`: a result that is thrown away.
+public struct Sink: InstructionOperand {
+  /// The sink.
+  public init() {}
+
+  /// `_`.
+  public func operand(in k: KernelBuilder) -> Operand { .sink }
+}
+
 extension KernelBuilder {
   /// Appends an instruction by its spelling: for forms that have no typed builder. The table must have it with so
   /// many operands; their types are nobody's check but `ptxas`'s.

@@ -15,14 +15,26 @@ public struct Value<Element: RegisterElement> {
 }
 
 extension Value {
-  /// The register's bits as a value of another type of equal width: no instruction.
+  /// The same bits as a value of another type of equal width: no instruction, or a move between registers of integer
+  /// and floating-point type.
   ///
   /// Throws at the end of recording if the widths differ.
   public func bits<Other: RegisterElement>(as other: Other.Type) -> Value<Other> {
     if Element.registerType.bitCount != Other.registerType.bitCount {
       builder?.fail(.mismatch("bits of .\(Element.scalarType.rawValue) as .\(Other.scalarType.rawValue)"))
     }
-    return Value<Other>(builder: builder, operand: operand)
+    guard let builder, case .register(let register) = operand else {
+      return Value<Other>(builder: builder, operand: operand.bits(as: Other.registerType))
+    }
+    // PTX lets untyped instructions and registers meet all others, but not integers floating-point numbers.
+    let declared = builder.registers[Int(register.index)].type
+    let target = Other.registerType
+    if declared == target || declared.isUntyped || target.isUntyped
+      || !declared.isFloatingPoint && !target.isFloatingPoint
+    {
+      return Value<Other>(builder: builder, operand: operand)
+    }
+    return builder.result("mov.\(target.untyped)", [operand], isOperator: true)
   }
 
   /// A constant of untyped bits.
@@ -65,7 +77,24 @@ extension Value: ExpressibleByBooleanLiteral where Element == Pred {
   public init(booleanLiteral isTrue: Bool) { self.init(isTrue) }
 }
 
+extension Operand {
+  /// A number's bits as an immediate of another type.
+  fileprivate func bits(as type: ScalarType) -> Operand {
+    switch self {
+    case .immediate(.float(let bits)) where type != .f32: .immediate(.integer(Int64(bits)))
+    case .immediate(.double(let bits)) where type != .f64: .immediate(.integer(Int64(bitPattern: bits)))
+    case .immediate(.integer(let bits)) where type == .f32:
+      .immediate(.float(UInt32(truncatingIfNeeded: bits)))
+    case .immediate(.integer(let bits)) where type == .f64: .immediate(.double(UInt64(bitPattern: bits)))
+    default: self
+    }
+  }
+}
+
 extension ScalarType {
+  /// Whether it is one of bits without a meaning.
+  fileprivate var isUntyped: Bool { [.b8, .b16, .b32, .b64, .b128].contains(self) }
+
   /// An integer as an immediate of this type.
   fileprivate func immediate(_ number: Int) -> Immediate {
     self == .f32 || self == .f64 || halves != nil ? immediate(Double(number)) : .integer(Int64(number))
