@@ -51,6 +51,7 @@ extension FormKernels {
       k.syncDivergentThreads(3, count: 256)
       k.fenceAsyncProxy()
       k.fence()
+      k.fence(.acquire(.cluster))
       k.launchDependents()
       k.waitForPrerequisites()
       k.warpgroups { roles in

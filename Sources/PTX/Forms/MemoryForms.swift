@@ -28,14 +28,20 @@ extension InstructionForms {
     row("prefetch space=const|param? tensormap", "m", .bulkCopy, since: .init(8, 0)),
     row(
       "atom order=relaxed|acquire|release|acq_rel? \(scope) \(sharedOrGlobal) "
-        + "operation=add|and|or|xor|min|max|inc|dec|exch noftz? hint=L2::cache_hint? vector=v2|v4|v8? "
-        + "type=\(atomicTypes)", "w m r r?", .atomic),
+        + "operation=add|and|or|xor|min|max|inc|dec|exch noftz? hint=L2::cache_hint? type=\(atomicTypes)",
+      "w m r r?", .atomic),
+    row(
+      "atom order=relaxed|acquire|release|acq_rel? \(scope) space=global? operation=add|min|max noftz? "
+        + "hint=L2::cache_hint? vector=v2|v4|v8 type=f32|$half", "w m r r?", .atomic, since: .init(8, 1)),
     row(
       "atom order=relaxed|acquire|release|acq_rel? \(scope) \(sharedOrGlobal) operation=cas "
         + "hint=L2::cache_hint? type=b16|b32|b64|b128|u32|u64|s32|s64", "w m r r r?", .atomic),
     row(
       "red order=relaxed|release? \(scope) \(sharedOrGlobal) operation=add|and|or|xor|min|max|inc|dec "
-        + "noftz? hint=L2::cache_hint? vector=v2|v4|v8? type=\(atomicTypes)", "m r r?", .atomic),
+        + "noftz? hint=L2::cache_hint? type=\(atomicTypes)", "m r r?", .atomic),
+    row(
+      "red order=relaxed|release? \(scope) space=global? operation=add|min|max noftz? hint=L2::cache_hint? "
+        + "vector=v2|v4|v8 type=f32|$half", "m r r?", .atomic, since: .init(8, 1)),
     row(
       "cp async cache=ca|cg space=shared|shared::cta global hint=L2::cache_hint? "
         + "prefetch=L2::64B|L2::128B|L2::256B?", "m m r r? r?", .asynchronousCopy, since: .init(7, 0)),
@@ -82,7 +88,8 @@ extension InstructionForms {
     row("barrier cluster mode=wait order=acquire? aligned?", "", .barrier, since: .init(7, 8)),
     row("griddepcontrol action=launch_dependents|wait", "", .barrier, since: .init(7, 8)),
     row("membar level=cta|gl|sys", "", .fence),
-    row("fence order=sc|acq_rel|acquire|release? scope=cta|cluster|gpu|sys", "", .fence, since: .init(6, 0)),
+    row("fence order=sc|acq_rel? scope=cta|cluster|gpu|sys", "", .fence, since: .init(6, 0)),
+    row("fence order=acquire|release scope=cta|cluster|gpu|sys", "", .fence, since: .init(8, 6)),
     row("fence mbarrier_init order=release scope=cluster", "", .fence, since: .init(8, 0)),
     row(
       "fence proxy kind=async|alias space=global|shared|shared::cta|shared::cluster?", "", .fence,
