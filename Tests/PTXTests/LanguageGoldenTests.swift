@@ -86,10 +86,63 @@ struct LanguageGoldenTests {
         "or.pred %p6, %p4, %p5;", "@!%p6 bra $case_next_3;", "mov.u32 %x, 3;", "bra $switch_end_2;",
         "$case_next_3:", "mov.u32 %x, 4;", "$switch_end_2:", "$loop_next_4:", "@%p bra $loop_next_4;",
         "bra $loop_end_5;", "bra $loop_next_4;", "$loop_end_5:", "mov.u32 %i, %x;",
-        "setp.lt.u32 %p10, %i, 8;", "@!%p10 bra $for_end_7;", ".pragma \"nounroll\";", "$for_8:",
-        "mov.u32 %x, %i;", "$for_next_6:", "add.u32 %i, %i, 2;", "setp.lt.u32 %p15, %i, 8;",
-        "@%p15 bra $for_8;", "$for_end_7:", "ret;",
+        "setp.lt.u32 %p9, %x, 8;", "@!%p9 bra $for_end_7;", ".pragma \"nounroll\";", "$for_8:",
+        "mov.u32 %x, %i;", "$for_next_6:", "add.u32 %i, %i, 2;", "setp.lt.u32 %p14, %i, 8;",
+        "@%p14 bra $for_8;", "$for_end_7:", "ret;",
       ])
+  }
+
+  @Test("while, loops unrolled in full, loops over numbers")
+  func loops() throws {
+    let lines = try body { k in
+      let x = k.variable("x", U32.self, 0)
+      k.while({ x.value < 9 }) { x += 2 }
+      k.for(from: 1, to: 6, step: 2, unroll: .full) { i in x.set(i) }
+      k.for(0..<4, name: "turn") { turn in x.set(turn.to(U32.self)) }
+    }
+    #expect(
+      lines == [
+        "mov.u32 %x, 0;", "$while_next_0:", "setp.lt.u32 %p2, %x, 9;", "@!%p2 bra $while_end_1;",
+        "add.u32 %x, %x, 2;", "bra $while_next_0;", "$while_end_1:", "mov.u32 %x, 1;", "mov.u32 %x, 3;",
+        "mov.u32 %x, 5;", "mov.s32 %turn, 0;", "$for_4:", "mov.u32 %x, %turn;", "$for_next_2:",
+        "add.s32 %turn, %turn, 1;", "setp.lt.s32 %p10, %turn, 4;", "@%p10 bra.uni $for_4;", "$for_end_3:",
+        "ret;",
+      ])
+  }
+
+  @Test("A pipeline's state goes round its stages and flips its parity")
+  func pipeline() throws {
+    let lines = try body { k in
+      let ring = k.consumerState("ring", stages: 3)
+      ring.advance()
+    }
+    #expect(
+      lines.map { $0.replacing(/%(r|p)[0-9]+/) { "%\($0.output.1)" } } == [
+        "mov.u32 %ring_stage, 0;", "mov.u32 %ring_phase, 0;", "add.u32 %r, %ring_stage, 1;",
+        "setp.eq.u32 %p, %r, 3;", "selp.u32 %ring_stage, 0, %r, %p;", "selp.u32 %r, 1, 0, %p;",
+        "xor.b32 %ring_phase, %ring_phase, %r;", "ret;",
+      ])
+  }
+
+  @Test("Kernels of one module share dynamic shared memory and declarations")
+  func module() throws {
+    let kernels = try [128, 1024].map { alignment in
+      try Kernel("aligned\(alignment)", .threads(32)) { k in
+        let words = k.dynamicShared(U32.self, count: 4, alignment: alignment)
+        k.comment("prints one word")
+        k.print("%u\n", words[0])
+      }
+    }
+    let module = Module(kernels: kernels)
+    #expect(module.kernels.map(\.name) == ["aligned128", "aligned1024"])
+    #expect(module.functions.map(\.name) == ["vprintf", "aligned128", "aligned1024"])
+    let dynamic = module.variables.filter { $0.name == "dynamic_shared" }
+    #expect(dynamic.map(\.effectiveAlignment) == [1024])
+    #expect(PlainText.body(kernels[0].function).first == "// prints one word")
+    if let assembler = Assembler.installed {
+      let (status, report) = try assembler.assemble(PlainText.module(module))
+      #expect(status == 0, "\(report)")
+    }
   }
 
   @Test("Predicated instructions, a named register, a region")

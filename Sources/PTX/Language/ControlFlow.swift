@@ -108,7 +108,7 @@ extension KernelBuilder {
     let index = variable(name, start, file: file, line: line)
     openLoop(named: "for", file, line) { next, finish in
       let top = newLabel("for")
-      leave(finish, unless: Value.compare(.lt, index.value, end), isUniform, file, line)
+      leave(finish, unless: Value.compare(.lt, start, end), isUniform, file, line)
       if unroll == .never { self.body.append(.pragma("\"nounroll\"")) }
       place(top)
       scope { body(index.value) }

@@ -12,7 +12,7 @@ public struct LaunchDemands: Sendable, Hashable {
   /// Whether fp32 arithmetic takes subnormal numbers as zero (`.ftz`).
   public var flushesSubnormals: Bool
 
-  /// Threads that do not matter are left out.
+  /// What is not said is no demand.
   public init(
     threads: [Int] = [], cluster: [Int] = [], blocksPerProcessor: Int? = nil, maximumRegisters: Int? = nil,
     flushesSubnormals: Bool = true

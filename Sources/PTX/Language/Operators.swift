@@ -1,10 +1,12 @@
-/// Operators on values. Both sides have the same type; a number may stand on one side. Two numbers are computed
-/// when the kernel is recorded, as the machine would.
-///
-/// What each becomes: integer `+ - * / %` as `add`, `sub`, `mul.lo`, `div`, `rem`; floating-point `+ - *` with
-/// rounding to nearest, `/` as `div.rn`; bits `& | ^ ~ << >>` (`>>` of a signed type keeps the sign); comparisons
-/// as `setp`, ordered (false for NaN) but for `!=`, which is true for NaN; `&& || !` on predicates, both sides
-/// evaluated.
+// Operators on values. Both sides have the same type; a number may stand on one side. Two numbers are computed
+// when the kernel is recorded, as the machine would.
+//
+// What each becomes: integer `+ - * / %` as `add`, `sub`, `mul.lo`, `div`, `rem`; floating-point `+ - *` with
+// rounding to nearest, `/` as `div.rn`; bits `& | ^ ~ << >>` (`>>` of a signed type keeps the sign); comparisons
+// as `setp`, ordered (false for NaN) but for `!=`, which is true for NaN; `&& || !` on predicates, both sides
+// evaluated.
+
+/// An operation that an operator spells.
 enum Operation: String {
   case add, sub, mul, div, rem, and, or, xor, shl, shr
 }
