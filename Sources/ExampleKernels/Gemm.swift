@@ -135,12 +135,12 @@ private struct GemmProgram {
     k.for("step", from: 0, to: stepCount) { step in
       let stage = ring.stage
       let position = k.let("position", (step * GemmKernel.tile.k).to(S32.self))
-      empty[stage].wait(parity: ring.phase)
+      empty[stage].wait(parity: ring.phase, scope: clusterSize > 1 ? .cluster : .block)
       let (a, b) = (tilesA[stage], tilesB[stage])
       full[stage].arrive(expecting: Value(a.byteCount + b.byteCount))
-      k.loadTensor(mapA, at: position, row, to: a.panel(0), signalling: full[stage])
+      k.loadTensor(mapA, at: [position, row], to: a.panel(0), signalling: full[stage])
       k.loadTensor(
-        mapB, at: position, firstB, to: b.rowBlock(rank, of: rowsOfB).panel(0), signalling: full[stage],
+        mapB, at: [position, firstB], to: b.rowBlock(rank, of: rowsOfB).panel(0), signalling: full[stage],
         multicast: everyone)
       ring.advance()
     }
@@ -200,7 +200,7 @@ private struct GemmProgram {
         let firstRow = (corner.row + half * 64).to(S32.self)
         for panel in 0..<staging.panelCount {
           let column = (corner.column + panel * 64).to(S32.self)
-          k.storeTensor(from: staging.panel(panel), to: mapC, at: column, firstRow)
+          k.storeTensor(from: staging.panel(panel), to: mapC, at: [column, firstRow])
         }
         k.commitBulk()
         k.waitBulk(pending: 0)

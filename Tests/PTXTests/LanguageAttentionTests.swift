@@ -89,7 +89,7 @@ private struct AttentionProgram {
       full.arrive(expecting: Value(keys.byteCount))
       for panel in 0..<keys.panelCount {
         let row = (tile * 64).to(S32.self)
-        k.loadTensor(mapKV, at: Value(panel * 64), row, to: keys.panel(panel), signalling: full)
+        k.loadTensor(mapKV, at: [Value(panel * 64), row], to: keys.panel(panel), signalling: full)
       }
     }
     full.wait(parity: tile & 1)

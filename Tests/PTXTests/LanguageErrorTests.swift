@@ -149,7 +149,7 @@ struct LanguageErrorTests {
       let map = k.parameter("map", tensorMapOf: F32.self, rank: 1)
       let words = k.shared("words", F32.self, count: 8)
       line = #line + 1
-      k.storeTensor(from: words, to: map, at: 0)
+      k.storeTensor(from: words, to: map, at: [0])
     }
     expect(.outOfRange(what: "alignment of shared memory", value: 24, allowed: "a power of two from 4 on")) {
       k, line in
@@ -162,7 +162,7 @@ struct LanguageErrorTests {
   func counts() {
     expect(.wrongCount(what: "coordinates of a tensor copy", count: 1, expected: 2)) { k, line in
       line = #line + 1
-      k.prefetchTensor(k.parameter("map", tensorMapOf: F32.self, rank: 2), at: 0)
+      k.prefetchTensor(k.parameter("map", tensorMapOf: F32.self, rank: 2), at: [0])
     }
     expect(.outOfRange(what: "registers of setmaxnreg", value: 100, allowed: "24 to 256 in steps of 8")) {
       k, line in

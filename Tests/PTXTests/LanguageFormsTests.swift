@@ -166,8 +166,8 @@ enum FormKernels {
       keep(k.parameter("half", F16.self).to(F32.self), k, out)
       keep(k.pack(BF16x2.self, f, f), k, out)
       keep(k.parameter("eights", E4M3x2.self).to(F16x2.self), k, out)
-      keep(k.join(B32.self, narrow, narrow), k, out)
-      keep(k.join(B64.self, u, u), k, out)
+      keep(k.join(B32.self, [narrow, narrow]), k, out)
+      keep(k.join(B64.self, [u, u]), k, out)
       keep(k.split(s.to(S64.self), into: U32.self)[1], k, out)
     }
   }

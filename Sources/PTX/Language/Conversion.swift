@@ -119,7 +119,7 @@ extension KernelBuilder {
   ///
   /// Throws at the end of recording if the widths do not add up.
   public func join<T: MemoryElement, Part: MemoryElement>(
-    _ type: T.Type, _ parts: Value<Part>..., file: String = #fileID, line: Int = #line
+    _ type: T.Type, _ parts: [Value<Part>], file: String = #fileID, line: Int = #line
   ) -> Value<T> {
     locate(file, line)
     checkJoin(T.registerType, Part.registerType, count: parts.count)

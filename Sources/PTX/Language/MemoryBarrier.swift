@@ -55,18 +55,26 @@ public struct MemoryBarrier {
 
   /// Waits until the phase of this parity has ended: phases are numbered from 0, so the first has parity 0. Waiting
   /// for parity 1 on a fresh barrier passes at once.
-  public func wait(parity: Value<U32>, file: String = #fileID, line: Int = #line) {
+  ///
+  /// `scope` is `.cluster` to see what threads of other blocks wrote before they arrived.
+  public func wait(
+    parity: Value<U32>, scope: MemoryScope = .block, file: String = #fileID, line: Int = #line
+  ) {
     k.locate(file, line)
     let again = k.newLabel("wait")
     k.place(again)
-    let isDone = tryWait(parity: parity, file: file, line: line)
+    let isDone = tryWait(parity: parity, scope: scope, file: file, line: line)
     k.branch(to: again, if: Guard(k.register(isDone), isNegated: true))
   }
 
   /// Whether the phase of this parity has ended, after waiting a while.
-  public func tryWait(parity: Value<U32>, file: String = #fileID, line: Int = #line) -> Value<Pred> {
+  public func tryWait(
+    parity: Value<U32>, scope: MemoryScope = .block, file: String = #fileID, line: Int = #line
+  ) -> Value<Pred> {
     k.locate(file, line)
-    return k.result("mbarrier.try_wait.parity.shared::cta.b64", [address, k.operand(parity)])
+    // The block's is what PTX takes if nothing is said.
+    let order = scope == .block ? "" : MemoryOrder.acquire(scope).modifier
+    return k.result("mbarrier.try_wait.parity\(order).shared::cta.b64", [address, k.operand(parity)])
   }
 
   /// Whether the phase of this parity has ended, now.
@@ -89,10 +97,14 @@ public struct RemoteBarrier {
 
   private var k: KernelBuilder { pointer.builder }
 
-  /// Arrives; earlier accesses of the thread become visible to those who wait.
-  public func arrive(file: String = #fileID, line: Int = #line) {
+  /// Arrives; earlier accesses of the thread become visible to those in the scope who wait.
+  public func arrive(
+    scope: MemoryScope = .cluster, file: String = #fileID, line: Int = #line
+  ) {
     k.locate(file, line)
-    k.record("mbarrier.arrive.shared::cluster.b64", [.sink, pointer.address])
+    // The block's is what PTX takes if nothing is said.
+    let order = scope == .block ? "" : MemoryOrder.release(scope).modifier
+    k.record("mbarrier.arrive\(order).shared::cluster.b64", [.sink, pointer.address])
   }
 
   /// Announces bytes that copies will bring in this phase, and arrives.

@@ -34,7 +34,7 @@ extension KernelBuilder {
   /// With `multicast`, a bit for each block of the cluster, the box goes to the same place in each of them, and
   /// the barrier of the same place in each is told.
   public func loadTensor<T>(
-    _ map: TensorMap<T>, at coordinates: Value<S32>..., to destination: Pointer<T, Shared>,
+    _ map: TensorMap<T>, at coordinates: [Value<S32>], to destination: Pointer<T, Shared>,
     signalling barrier: MemoryBarrier, multicast: Value<U16>? = nil, policy: Value<B64>? = nil,
     file: String = #fileID, line: Int = #line
   ) {
@@ -50,7 +50,7 @@ extension KernelBuilder {
   /// Stores a box out of shared memory; what lies outside of the tensor is left out. `commitBulk` and `waitBulk`
   /// follow.
   public func storeTensor<T>(
-    from source: Pointer<T, Shared>, to map: TensorMap<T>, at coordinates: Value<S32>...,
+    from source: Pointer<T, Shared>, to map: TensorMap<T>, at coordinates: [Value<S32>],
     policy: Value<B64>? = nil, file: String = #fileID, line: Int = #line
   ) {
     locate(file, line)
@@ -63,7 +63,7 @@ extension KernelBuilder {
   /// Combines a box in shared memory with what lies in the tensor. `commitBulk` and `waitBulk` follow.
   public func reduceTensor<T>(
     _ reduction: BulkReduction, from source: Pointer<T, Shared>, to map: TensorMap<T>,
-    at coordinates: Value<S32>..., file: String = #fileID, line: Int = #line
+    at coordinates: [Value<S32>], file: String = #fileID, line: Int = #line
   ) {
     locate(file, line)
     source.check(alignedTo: 128, "a tensor copy's shared memory")
@@ -74,7 +74,7 @@ extension KernelBuilder {
 
   /// Brings a box into L2.
   public func prefetchTensor<T>(
-    _ map: TensorMap<T>, at coordinates: Value<S32>..., file: String = #fileID, line: Int = #line
+    _ map: TensorMap<T>, at coordinates: [Value<S32>], file: String = #fileID, line: Int = #line
   ) {
     locate(file, line)
     record("cp.async.bulk.prefetch.tensor.\(map.rank)d.L2.global", [box(map, coordinates)])
