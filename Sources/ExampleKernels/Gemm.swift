@@ -5,7 +5,7 @@ import PTX
 ///
 /// A block computes 128 × 256 of C. One warp loads tiles of 64 columns of A and B by TMA into a ring of four stages;
 /// two warpgroups of 64 rows each multiply them. Two blocks of a cluster, one above the other in C, need the same rows
-/// of B: each loads half of them for both. M, N and K are any: what lies outside a matrix is loaded as zero and not
+/// of B: each loads half of them for both. M, N and K are any from 1 on: what lies outside a matrix is loaded as zero and not
 /// stored.
 public struct GemmKernel: Sendable {
   /// Rows and columns of C that a block computes, and columns of A and B in a stage.

@@ -61,6 +61,20 @@ struct LanguageErrorTests {
     }
   }
 
+  @Test("A mistake in an operator is where its statement is")
+  func operators() {
+    expect(.immediateOutOfRange(value: 1 << 40, type: .u32)) { k, line in
+      let x = k.let("x", k.threadIndex())
+      line = #line + 1
+      _ = k.let("y", x + (1 << 40))
+    }
+    expect(.outOfRange(what: "offset of an address", value: 1 << 42, allowed: "31 bits")) { k, line in
+      let words = k.shared("words", U32.self, count: 4)
+      line = #line + 1
+      k.store(1, to: words + (1 << 40))
+    }
+  }
+
   @Test("Values where they have no meaning")
   func scopes() throws {
     expect(.outOfScope(register: "%inner")) { k, line in

@@ -42,6 +42,9 @@ public final class KernelBuilder {
   var declarations: [Function] = []
   var shared = SharedAllocations()
 
+  /// Whether an operator is at work, and whether one has made the first mistake since the last location.
+  private var isOperating = false
+  private var errorAwaitsPlace = false
   /// Statements that wait for the next location.
   private var unlocated: [Int] = []
 
@@ -52,15 +55,27 @@ public final class KernelBuilder {
 
   // MARK: Mistakes and places
 
-  /// Keeps a mistake, if it is the first.
+  /// Keeps a mistake, if it is the first. One in an operator gets the place of the call that follows.
   func fail(_ reason: KernelError.Reason) {
-    if error == nil { error = KernelError(kernel: name, reason: reason, location: location) }
+    guard error == nil else { return }
+    error = KernelError(kernel: name, reason: reason, location: location)
+    errorAwaitsPlace = isOperating
+  }
+
+  /// Does what an operator does.
+  func operating<Result>(_ body: () -> Result) -> Result {
+    let outer = isOperating
+    isOperating = true
+    defer { isOperating = outer }
+    return body()
   }
 
   /// A call stands there: what operators have recorded since the last call belongs to it.
   func locate(_ file: String, _ line: Int) {
     let place = SourceLocation(file: file, line: line)
     location = place
+    if errorAwaitsPlace { error?.location = place }
+    errorAwaitsPlace = false
     for index in unlocated {
       if case .instruction(var instruction) = body[index] {
         instruction.source = place

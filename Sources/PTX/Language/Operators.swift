@@ -47,8 +47,10 @@ extension Value {
     }
     if let simpler = reduced(operation, left, right) { return simpler }
     let spelling = spelling(operation, Element.self, flushing: builder.demands.flushesSubnormals)
-    return builder.result(
-      spelling, [builder.arithmeticOperand(left), builder.arithmeticOperand(right)], isOperator: true)
+    return builder.operating {
+      builder.result(
+        spelling, [builder.arithmeticOperand(left), builder.arithmeticOperand(right)], isOperator: true)
+    }
   }
 
   /// A shift; the count is always `.u32`.
@@ -57,7 +59,9 @@ extension Value {
       return Value(builder: nil, operand: folded(operation, left.operand, count.operand))
     }
     let spelling = spelling(operation, Element.self, flushing: false)
-    return builder.result(spelling, [builder.operand(left), builder.operand(count)], isOperator: true)
+    return builder.operating {
+      builder.result(spelling, [builder.operand(left), builder.operand(count)], isOperator: true)
+    }
   }
 
   /// A comparison of two values of this type.
@@ -66,9 +70,11 @@ extension Value {
       return Value<Pred>(compared(comparison, left.operand, right.operand))
     }
     let ftz = builder.demands.flushesSubnormals && Element.scalarType == .f32 ? ".ftz" : ""
-    return builder.result(
-      "setp.\(comparison.rawValue)\(ftz).\(Element.scalarType.rawValue)",
-      [builder.arithmeticOperand(left), builder.arithmeticOperand(right)], isOperator: true)
+    return builder.operating {
+      builder.result(
+        "setp.\(comparison.rawValue)\(ftz).\(Element.scalarType.rawValue)",
+        [builder.arithmeticOperand(left), builder.arithmeticOperand(right)], isOperator: true)
+    }
   }
 }
 

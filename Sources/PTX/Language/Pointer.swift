@@ -92,27 +92,29 @@ public struct Pointer<Element: MemoryElement, Space: AddressSpace> {
 
   /// The address of the element so many further on.
   public static func + (pointer: Pointer, index: Int) -> Pointer {
-    pointer.advanced(byBytes: index.multipliedSaturating(by: Element.byteCount))
+    pointer.builder.operating {
+      pointer.advanced(byBytes: index.multipliedSaturating(by: Element.byteCount))
+    }
   }
 
   /// The address of the element so many further on.
   public static func + (pointer: Pointer, index: Value<U32>) -> Pointer {
-    pointer.indexed(index, stride: Element.byteCount)
+    pointer.builder.operating { pointer.indexed(index, stride: Element.byteCount) }
   }
 
   /// The address of the element so many further on; negative counts go back.
   public static func + (pointer: Pointer, index: Value<S32>) -> Pointer {
-    pointer.indexed(index, stride: Element.byteCount)
+    pointer.builder.operating { pointer.indexed(index, stride: Element.byteCount) }
   }
 
   /// The address of the element so many further on, in a 64-bit space.
   public static func + (pointer: Pointer, index: Value<U64>) -> Pointer {
-    pointer.indexed(wide: index)
+    pointer.builder.operating { pointer.indexed(wide: index) }
   }
 
   /// The address of the element so many further on, in a 64-bit space.
   public static func + (pointer: Pointer, index: Value<S64>) -> Pointer {
-    pointer.indexed(wide: index)
+    pointer.builder.operating { pointer.indexed(wide: index) }
   }
 
   /// The address of the record of `stride` bytes of an index.
