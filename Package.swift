@@ -54,7 +54,8 @@ let package = Package(
     .testTarget(name: "WorkloadsTests", dependencies: ["Workloads"], swiftSettings: checked),
     .testTarget(
       name: "ReportsTests", dependencies: ["Reports", "LatentAttention"], swiftSettings: checked),
-    .testTarget(name: "PTXTests", dependencies: ["PTX", "ExampleKernels"], swiftSettings: checked),
+    .testTarget(
+      name: "PTXTests", dependencies: ["PTX", "ExampleKernels", "LatentAttention"], swiftSettings: checked),
     .testTarget(name: "GPUDeviceTests", dependencies: ["GPUDevice"], swiftSettings: checked),
     .testTarget(
       name: "HopperSimulatorTests", dependencies: ["HopperSimulator", "PTX", "GPUDevice"],

@@ -1,0 +1,201 @@
+import LatentAttention
+import PTX
+import Testing
+
+@Suite("Parser")
+struct TextParserTests {
+  private static func kernel(_ body: String, parameters: String = "") -> String {
+    ".version 8.0\n.target sm_90a\n.address_size 64\n.visible .entry k(\(parameters))\n{\n\(body)\n}\n"
+  }
+
+  private static func parse(_ body: String, parameters: String = "") throws -> Function {
+    let module = try Module(parsing: kernel(body, parameters: parameters))
+    return try #require(module.functions.first)
+  }
+
+  private static func instructions(_ function: Function) -> [Instruction] {
+    (function.body ?? []).compactMap { statement in
+      if case .instruction(let instruction) = statement { return instruction }
+      return nil
+    }
+  }
+
+  @Test("Operands of every kind")
+  func operands() throws {
+    let function = try Self.parse(
+      """
+      .reg .pred %p<3>; .reg .b32 %r<10>; .reg .b64 %rd<4>;
+      .shared .align 16 .b8 buffer[64];
+      @!%p1 add.s32 %r1, %r2, -5;   // comment
+      mov.b64 {%r3, _}, %rd1; /* and
+      another */ shfl.sync.bfly.b32 %r4 | %p2, %r5, 0x10, 037, 0b11U;
+      ld.shared.u32 %r6, [buffer+-8];
+      st.global.u32 [%rd2+16], %r6;
+      mov.f32 %r7, 0f3F800000; mov.f64 %rd3, 0d3FF0000000000000; mov.f64 %rd3, 0.5;
+      and.pred %p1, %p2, !%p1;
+      mov.u32 %r8, %tid.x;
+      cp.async.bulk.tensor.2d.global.shared::cta.bulk_group [%rd1, {%r1, %r2}], [%r3];
+      mov.u32 %r9, buffer+4;
+      mov.u32 %r9, WARP_SZ;
+      """)
+    let list = Self.instructions(function)
+    func register(_ name: String) throws -> RegisterID {
+      RegisterID(try #require(function.registers.firstIndex { $0.name == name }))
+    }
+    #expect(list[0].predicate == Guard(try register("%p1"), isNegated: true))
+    #expect(list[0].operands.last == .immediate(.integer(-5)))
+    #expect(list[1].operands[0] == .vector([.register(try register("%r3")), .sink]))
+    #expect(list[2].operands[0] == .pair(.register(try register("%r4")), .register(try register("%p2"))))
+    #expect(
+      list[2].operands[2...] == [.immediate(.integer(16)), .immediate(.integer(31)), .immediate(.integer(3))])
+    #expect(list[2].line == 10)
+    #expect(list[3].operands[1] == .address(.symbol("buffer"), offset: -8))
+    #expect(list[4].operands[0] == .address(.register(try register("%rd2")), offset: 16))
+    #expect(list[5].operands[1] == .immediate(.float(0x3F80_0000)))
+    #expect(list[6].operands[1] == .immediate(.double(1.0.bitPattern)))
+    #expect(list[7].operands[1] == .immediate(.double(0.5.bitPattern)))
+    #expect(list[8].operands[2] == .negated(try register("%p1")))
+    #expect(list[9].operands[1] == .special(.threadIndex(.x)))
+    #expect(
+      list[10].operands[0]
+        == .tensor(
+          .register(try register("%rd1")), offset: 0,
+          coordinates: [.register(try register("%r1")), .register(try register("%r2"))]))
+    #expect(list[11].operands[1] == .symbol("buffer", offset: 4))
+    #expect(list[12].operands[1] == .immediate(.integer(32)))
+    #expect(
+      function.variables == [Variable("buffer", space: .shared, type: .b8, dimensions: [64], alignment: 16)])
+  }
+
+  @Test("Blocks hide names, branches go forward, and only used registers exist")
+  func scopes() throws {
+    let function = try Self.parse(
+      """
+      .reg .pred p; .reg .b32 %r<45000>; .reg .b32 %x1<4>;
+      bra DONE;
+      { .reg .pred p; WAIT: setp.eq.s32 p, %r7, %x13; @p bra DONE; bra WAIT; DONE: }
+      { .reg .pred p; WAIT: setp.ne.s32 p, %r7, 0; @p bra WAIT; }
+      DONE: @p ret; ret;
+      """)
+    #expect(function.registers.map(\.name) == ["p", "%r7", "%x13", "p_1", "p_2"])
+    #expect(function.labels == ["DONE", "WAIT", "DONE_1", "WAIT_1"])
+    let list = Self.instructions(function)
+    #expect(list[0].operands == [.label(LabelID(0))])
+    #expect(list[2].operands == [.label(LabelID(2))])
+    #expect(list[3].operands == [.label(LabelID(1))])
+    #expect(list[5].operands == [.label(LabelID(3))])
+    #expect(function.body?.last == .instruction(Instruction("ret")))
+  }
+
+  @Test("Modules: directives, variables, functions, calls, debugging data")
+  func modules() throws {
+    let text = """
+      // Generated
+      .version 8.3
+      .target sm_90a, debug
+      .address_size 64
+      .file 1 "kernel.cu"
+      .extern .func (.param .b32 result) vprintf (.param .b64 _, .param .b64 _);
+      .global .align 4 .u32 counter = 7;
+      .const .align 8 .f32 table[2][2] = {{0f00000000, 1.5}, {2.0, 0f40400000}};
+      .global .u64 pointer = generic(counter)+4;
+      .extern .shared .align 128 .b8 smem[];
+      .func (.reg .b32 %out) twice (.reg .b32 %in) { add.s32 %out, %in, %in; ret; }
+      .visible .entry main_kernel(
+        .param .u64 .ptr .global .align 16 a,
+        .param .align 64 .b8 map[128]
+      )
+      .maxntid 128, 1, 1
+      .minnctapersm 1
+      .reqnctapercluster 2, 1, 1
+      {
+        .reg .b64 %rd<3>; .reg .b32 %r<3>;
+        .loc 1 42 3, function_name $L__info0, inlined_at 1 3 1
+        ld.param.u64 %rd1, [a];
+        { .param .b64 param0; st.param.b64 [param0+0], %rd1; .param .b32 retval0;
+          call.uni (retval0), vprintf, (param0, param0); ld.param.b32 %r1, [retval0]; }
+        bra.uni L; L: .pragma "nounroll";
+        TARGETS: .branchtargets L, END;
+        brx.idx %r1, TARGETS;
+        END: ret;
+      }
+      .section .debug_info { .b32 5 { nested } }
+      """
+    let module = try Module(parsing: text)
+    #expect(module.version == Module.Version(8, 3))
+    #expect(module.targets == ["sm_90a", "debug"])
+    #expect(module.variables.map(\.name) == ["counter", "table", "pointer", "smem"])
+    #expect(module.variables[1].initialValues.count == 4)
+    #expect(module.variables[2].initialValues == [.address("counter", offset: 4, isGeneric: true)])
+    #expect(module.variables[3].dimensions == [0])
+    #expect(module.functions.map(\.name) == ["vprintf", "twice", "main_kernel"])
+    #expect(module.functions[0].body == nil)
+    let kernel = module.functions[2]
+    #expect(kernel.parameters[0].pointer == PointerAttribute(space: .global, alignment: 16))
+    #expect(kernel.parameters[1].byteCount == 128)
+    #expect(kernel.directives.maximumThreads == [128, 1, 1])
+    #expect(kernel.directives.requiredCluster == [2, 1, 1])
+    let list = Self.instructions(kernel)
+    #expect(list[0].source == SourceLocation(file: "kernel.cu", line: 42))
+    #expect(
+      list[2].operands == [
+        .list([.symbol("retval0", offset: 0)]), .symbol("vprintf", offset: 0),
+        .list([.symbol("param0", offset: 0), .symbol("param0", offset: 0)]),
+      ])
+    #expect(try Module(parsing: module.description) == module)
+  }
+
+  @Test(
+    "Errors tell place and reason",
+    arguments: [
+      (".reg .b32 %r1; add.s32 %r1, 1, 2", 7, "expected ';', found '}'"),
+      ("add.s32 %q, 1, 2;", 6, "'%q' is not declared"),
+      ("bra NOWHERE;", 6, "'NOWHERE' is not declared"), (".reg .b33 %r1;", 6, "unknown type '.b33'"),
+      (".reg .b32 %a;\n.reg .b32 %a;", 7, "'%a' is declared twice"),
+      ("A: ret;\nA: ret;", 5, "'A' is declared twice"),
+      (".frob 3;", 6, "unknown directive '.frob'"),
+      (".reg .b32 %a; mov.u32 %a, [", 7, "expected a name, found '}'"),
+      (".shared .b8 x[99999999999];", 6, "99999999999 is out of range"),
+      (".reg .b64 %a; mov.b64 %a, 0x1ffffffffffffffff;", 6, "0x1ffffffffffffffff is out of range"),
+    ])
+  func errors(_ body: String, line: Int, text: String) throws {
+    let error = #expect(throws: ParseError.self) { _ = try Self.parse(body) }
+    #expect(error?.line == line)
+    #expect(error?.description.hasSuffix(text) == true, "\(String(describing: error))")
+  }
+
+  @Test("An undeclared name is pointed at")
+  func column() {
+    let error = #expect(throws: ParseError.self) { _ = try Self.parse(".reg .b32 %a; add.s32 %a, %b, 1;") }
+    #expect(error?.column == 27)
+  }
+
+  @Test("An unknown instruction is no error of the text")
+  func unknownInstruction() throws {
+    let function = try Self.parse(".reg .b32 %r<2>; frobnicate.v9.b32 %r1, {%r0}, 4; ret;")
+    #expect(Self.instructions(function)[0].spelling == "frobnicate.v9.b32")
+  }
+
+  @Test("Damaged text never traps")
+  func damage() throws {
+    let text = Array(
+      Self.kernel(
+        """
+        .reg .pred %p<2>; .reg .b32 %r<9>; .shared .align 8 .b8 s[8] = {1, 2};
+        L: @%p1 bra L; { .reg .b32 q; mov.b32 q, 0f3F800000; mov.b32 {q, _}, -0x1F; }
+        ld.shared.v2.f32 {%r1, %r2}, [s+4]; .loc 1 2 3
+        call (%r1), f, (%r2); mov.u32 %r3, %ctaid.y; .pragma "x";
+        """
+      ).utf8)
+    for end in 0..<text.count { _ = try? Module(parsing: String(decoding: text[..<end], as: UTF8.self)) }
+    var generator = SplitMix64(seed: 1)
+    for _ in 0..<20_000 {
+      var damaged = text
+      for _ in 0..<Int.random(in: 1...3, using: &generator) {
+        let place = Int.random(in: 0..<damaged.count, using: &generator)
+        damaged[place] = text.randomElement(using: &generator) ?? 0
+      }
+      _ = try? Module(parsing: String(decoding: damaged, as: UTF8.self))
+    }
+  }
+}
