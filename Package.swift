@@ -58,7 +58,8 @@ let package = Package(
       name: "PTXTests", dependencies: ["PTX", "ExampleKernels", "LatentAttention"], swiftSettings: checked),
     .testTarget(name: "GPUDeviceTests", dependencies: ["GPUDevice"], swiftSettings: checked),
     .testTarget(
-      name: "HopperSimulatorTests", dependencies: ["HopperSimulator", "PTX", "GPUDevice"],
+      name: "HopperSimulatorTests",
+      dependencies: ["HopperSimulator", "PTX", "GPUDevice", "LatentAttention"],
       swiftSettings: checked),
     .testTarget(name: "CommandTests", dependencies: ["mla"], swiftSettings: checked),
   ],
