@@ -32,7 +32,9 @@ let package = Package(
     .target(name: "PTX", swiftSettings: checked),
     .target(name: "ExampleKernels", dependencies: ["PTX"], swiftSettings: checked),
     .target(name: "GPUDevice", swiftSettings: checked),
-    .target(name: "HopperSimulator", dependencies: ["PTX", "GPUDevice"], swiftSettings: checked),
+    .target(name: "SimulatorKernels"),
+    .target(
+      name: "HopperSimulator", dependencies: ["PTX", "GPUDevice", "SimulatorKernels"], swiftSettings: checked),
     .target(name: "Workloads", dependencies: ["LatentAttention"], swiftSettings: checked),
     .target(name: "Reports", dependencies: ["LatentAttention"], swiftSettings: checked),
     .executableTarget(
@@ -59,7 +61,7 @@ let package = Package(
     .testTarget(name: "GPUDeviceTests", dependencies: ["GPUDevice"], swiftSettings: checked),
     .testTarget(
       name: "HopperSimulatorTests",
-      dependencies: ["HopperSimulator", "PTX", "GPUDevice", "LatentAttention"],
+      dependencies: ["HopperSimulator", "PTX", "GPUDevice", "SimulatorKernels", "LatentAttention"],
       swiftSettings: checked),
     .testTarget(name: "CommandTests", dependencies: ["mla"], swiftSettings: checked),
   ],

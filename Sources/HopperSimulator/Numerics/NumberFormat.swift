@@ -23,7 +23,8 @@ package struct NumberFormat: Sendable, Hashable {
     fractionBits: 7, exponentBits: 8, largest: 0x7F7F, infinity: 0x7F80, canonicalNaN: 0x7FFF, padding: 0)
   /// binary32 with 10 bits of fraction.
   package static let tf32 = NumberFormat(
-    fractionBits: 10, exponentBits: 8, largest: 0x3FBFF, infinity: 0x3FC00, canonicalNaN: 0x7FFF_FFFF, padding: 13
+    fractionBits: 10, exponentBits: 8, largest: 0x3FBFF, infinity: 0x3FC00, canonicalNaN: 0x7FFF_FFFF,
+    padding: 13
   )
   /// 4 bits of exponent, 3 of fraction, no infinity (OCP 8-bit floating point; PTX ISA 5.2.3).
   package static let e4m3 = NumberFormat(
