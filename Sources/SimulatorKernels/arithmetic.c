@@ -32,7 +32,9 @@ SIM_INLINE float result(float value, int modifiers) {
     value = value > 0 ? value : 0;
     return value < 1 ? value : 1;
   }
-  return value != value ? float_of(0x7FFFFFFF) : value;
+  // On the bits: of numbers, the compiler takes one NaN for another.
+  uint32_t bits = bits_of(value);
+  return float_of((bits & 0x7FFFFFFF) > 0x7F800000 ? 0x7FFFFFFF : bits);
 }
 
 // The loop of an operation, with the modifiers known inside. Rows are the same or apart, so lanes are independent.
@@ -184,7 +186,7 @@ SIM_INLINE float hyperbolic_tangent(float value) {
   double small = magnitude * (1 + z * (-1.0 / 3 + z * (2.0 / 15 - z * (17.0 / 315))));
   double e = power_of_two((magnitude < 40 ? magnitude : 40) * 0x1.71547652b82fep1);
   double t = magnitude < 0x1p-4 ? small : (e - 1) / (e + 1);
-  return value != value ? float_of(0x7FFFFFFF) : (float)(value < 0 ? -t : t);
+  return value != value ? float_of(0x7FFFFFFF) : (float)__builtin_copysign(t, (double)value);
 }
 
 SIM_CLONES void sim_tanh_f32(float *d, const float *a) {
