@@ -85,7 +85,9 @@ struct LaneIntegerTests {
 
   @Test("Shifts clamp their amount, which is 32 bits wide")
   func shifts() {
-    let amounts: [UInt32] = (0..<32).map { $0 < 30 ? UInt32($0) * 3 : $0 == 30 ? UInt32(1) << 31 : UInt32.max }
+    let amounts: [UInt32] = (0..<32).map {
+      $0 < 30 ? UInt32($0) * 3 : $0 == 30 ? UInt32(1) << 31 : UInt32.max
+    }
     let wide = Self.numbers(3).map { $0 | 1 << 63 }
     let narrow = wide.map { UInt32(truncatingIfNeeded: $0) | 1 << 31 }
     func shifted32(_ operation: sim_integer_operation, _ type: sim_integer_type) -> [UInt32] {
