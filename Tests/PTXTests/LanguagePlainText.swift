@@ -72,7 +72,7 @@ enum PlainText {
     case .label(let label): return function.labels[Int(label.index)] + ":"
     case .comment(let text): return "// " + text
     case .pragma(let text): return ".pragma \(text);"
-    case .branchTargets: return "?"
+    case .branchTargets, .callTargets, .callPrototype: return "?"
     }
   }
 
