@@ -32,7 +32,9 @@ let package = Package(
     .target(name: "PTX", swiftSettings: checked),
     .target(name: "ExampleKernels", dependencies: ["PTX"], swiftSettings: checked),
     .target(name: "GPUDevice", swiftSettings: checked),
-    .target(name: "HopperSimulator", dependencies: ["PTX", "GPUDevice"], swiftSettings: checked),
+    .target(name: "SimulatorKernels"),
+    .target(
+      name: "HopperSimulator", dependencies: ["PTX", "GPUDevice", "SimulatorKernels"], swiftSettings: checked),
     .target(name: "Workloads", dependencies: ["LatentAttention"], swiftSettings: checked),
     .target(name: "Reports", dependencies: ["LatentAttention"], swiftSettings: checked),
     .executableTarget(
@@ -54,10 +56,13 @@ let package = Package(
     .testTarget(name: "WorkloadsTests", dependencies: ["Workloads"], swiftSettings: checked),
     .testTarget(
       name: "ReportsTests", dependencies: ["Reports", "LatentAttention"], swiftSettings: checked),
-    .testTarget(name: "PTXTests", dependencies: ["PTX", "ExampleKernels"], swiftSettings: checked),
+    .testTarget(
+      name: "PTXTests", dependencies: ["PTX", "ExampleKernels", "LatentAttention"], exclude: ["Fixtures"],
+      swiftSettings: checked),
     .testTarget(name: "GPUDeviceTests", dependencies: ["GPUDevice"], swiftSettings: checked),
     .testTarget(
-      name: "HopperSimulatorTests", dependencies: ["HopperSimulator", "PTX", "GPUDevice"],
+      name: "HopperSimulatorTests",
+      dependencies: ["HopperSimulator", "PTX", "GPUDevice", "SimulatorKernels", "LatentAttention"],
       swiftSettings: checked),
     .testTarget(name: "CommandTests", dependencies: ["mla"], swiftSettings: checked),
   ],

@@ -34,7 +34,7 @@ struct Assembler {
 
   /// Expects that a module assembles without spills and without warnings of serialised `wgmma`.
   func expectClean(_ module: Module) throws {
-    let (status, report) = try assemble(PlainText.module(module))
+    let (status, report) = try assemble(module.description)
     #expect(status == 0, "\(report)")
     #expect(!report.contains("(C7"), "\(report)")
     #expect(!report.contains("warning"), "\(report)")

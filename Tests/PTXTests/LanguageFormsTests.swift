@@ -25,7 +25,7 @@ struct LanguageFormsTests {
   @Test("The kernels of all forms assemble", .enabled(if: Assembler.installed != nil))
   func assemble() throws {
     for kernel in try FormKernels.all() {
-      let (status, report) = try #require(Assembler.installed).assemble(PlainText.module(kernel.module))
+      let (status, report) = try #require(Assembler.installed).assemble(kernel.module.description)
       #expect(status == 0, "\(kernel.function.name): \(report)")
     }
   }

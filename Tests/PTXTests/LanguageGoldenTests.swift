@@ -6,7 +6,7 @@ struct LanguageGoldenTests {
   private func body(_ demands: LaunchDemands = .threads(128), _ record: (KernelBuilder) -> Void) throws
     -> [String]
   {
-    PlainText.body(try Kernel("test", demands, record).function)
+    PrintedText.statements(try Kernel("test", demands, record).function)
   }
 
   @Test("A guarded element-wise kernel is what one would write by hand")
@@ -18,42 +18,45 @@ struct LanguageGoldenTests {
       k.if(i < count) { x[i] *= 2 }
     }
     #expect(
-      PlainText.module(kernel.module) == """
+      kernel.module.description == """
         .version 8.0
         .target sm_90a
         .address_size 64
-        .visible .entry scale(.param .u64 .ptr .global .align 4 x, .param .u32 count)
+        .file 1 "PTXTests/LanguageGoldenTests.swift"
+
+        .visible .entry scale(
+          .param .u64 .ptr .global .align 4 x,
+          .param .u32 count
+        )
         .reqntid 256
         .minnctapersm 1
         {
-        .reg .u64 %rd0;
-        .reg .u64 %rd1;
-        .reg .u32 %r2;
-        .reg .u32 %r3;
-        .reg .u32 %r4;
-        .reg .u32 %r5;
-        .reg .u32 %i;
-        .reg .pred %p7;
-        .reg .u64 %rd8;
-        .reg .f32 %f9;
-        .reg .f32 %f10;
-        .reg .u64 %rd11;
-        ld.param.u64 %rd0, [x];
-        cvta.to.global.u64 %rd1, %rd0;
-        ld.param.u32 %r2, [count];
-        mov.u32 %r3, %ctaid.x;
-        shl.b32 %r4, %r3, 8;
-        mov.u32 %r5, %tid.x;
-        add.u32 %i, %r4, %r5;
-        setp.lt.u32 %p7, %i, %r2;
-        @!%p7 bra $endif_0;
-        mad.wide.u32 %rd8, %i, 4, %rd1;
-        ld.global.f32 %f9, [%rd8];
-        mul.ftz.f32 %f10, %f9, 0f40000000;
-        mad.wide.u32 %rd11, %i, 4, %rd1;
-        st.global.f32 [%rd11], %f10;
+          .reg .pred %p<8>;
+          .reg .u32 %r<6>;
+          .reg .u32 %i;
+          .reg .u64 %rd<12>;
+          .reg .f32 %f<11>;
+          .loc 1 15 0
+          ld.param.u64 %rd0, [x];
+          cvta.to.global.u64 %rd1, %rd0;
+          .loc 1 16 0
+          ld.param.u32 %r2, [count];
+          .loc 1 17 0
+          mov.u32 %r3, %ctaid.x;
+          shl.b32 %r4, %r3, 8;
+          mov.u32 %r5, %tid.x;
+          add.u32 %i, %r4, %r5;
+          .loc 1 18 0
+          setp.lt.u32 %p7, %i, %r2;
+          @!%p7 bra $endif_0;
+          mad.wide.u32 %rd8, %i, 4, %rd1;
+          ld.global.f32 %f9, [%rd8];
+          mul.ftz.f32 %f10, %f9, 0f40000000;
+          mad.wide.u32 %rd11, %i, 4, %rd1;
+          st.global.f32 [%rd11], %f10;
         $endif_0:
-        ret;
+          .loc 1 14 0
+          ret;
         }
 
         """)
@@ -138,9 +141,9 @@ struct LanguageGoldenTests {
     #expect(module.functions.map(\.name) == ["vprintf", "aligned128", "aligned1024"])
     let dynamic = module.variables.filter { $0.name == "dynamic_shared" }
     #expect(dynamic.map(\.effectiveAlignment) == [1024])
-    #expect(PlainText.body(kernels[0].function).first == "// prints one word")
+    #expect(PrintedText.statements(kernels[0].function).first == "// prints one word")
     if let assembler = Assembler.installed {
-      let (status, report) = try assembler.assemble(PlainText.module(module))
+      let (status, report) = try assembler.assemble(module.description)
       #expect(status == 0, "\(report)")
     }
   }
@@ -373,7 +376,7 @@ struct LanguageGoldenTests {
     }
     #expect(kernel.dynamicSharedByteCount == 2048)
     #expect(
-      PlainText.body(kernel.function) == [
+      PrintedText.statements(kernel.function) == [
         "st.shared.f32 [dynamic_shared+8], 0f3F800000;", "st.shared.f32 [dynamic_shared+1024], 0f40000000;",
         "ret;",
       ])

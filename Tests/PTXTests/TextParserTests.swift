@@ -1,147 +1,309 @@
-import ExampleKernels
+import LatentAttention
 import PTX
 import Testing
 
-/// A module with one kernel of this body, which begins in line 3.
-private func module(_ body: String) throws -> Module {
-  try Module(
-    parsing: ".version 8.0 .target sm_90a .address_size 64\n.visible .entry f(.param .u64 p) {\n\(body)\n}")
-}
-
-private func kernel(_ body: String) throws -> Function { try #require(try module(body).functions.first) }
-
-@Suite struct TextParserTests {
-  @Test func instructionsWithOperandsOfEveryKind() throws {
-    let function = try kernel(
-      """
-      .reg .pred %p<3>; .reg .b32 %r<9>; .reg .b64 %rd<4>; .shared .align 8 .b8 buffer[64];
-      // comment with { and ;
-      @!%p1 ld.global.v2.u32 {%r1, _}, [%rd1+-8]; /* two
-      lines */ shfl.sync.bfly.b32 %r2|%p2, %r1, 0x10, 037, -1;
-      setp.ne.and.b32 %p1 | %p2, %r1, 4294967295U, !%p2;
-      mov.u32 %r3, %ctaid.x; mov.u32 %r4, WARP_SZ; mov.f32 %r5, 0f3F800000; mov.f64 %rd2, 0.5;
-      mov.f64 %rd2, 0d3FF0000000000000; mov.f64 %rd2, 0.; mov.b32 %r5, 0b101; mov.b64 %rd2, buffer+4;
-      cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%r1], [%rd3, {%r1, %r2}], [buffer+8];
-      st.shared.b32 [16], %r1;
-      """)
-    let instructions = (function.body ?? []).compactMap { statement -> Instruction? in
-      if case .instruction(let instruction) = statement { instruction } else { nil }
-    }
-    let names = function.registers.map(\.name)
-    #expect(names == ["%p1", "%r1", "%rd1", "%r2", "%p2", "%r3", "%r4", "%r5", "%rd2", "%rd3"])
-    func register(_ name: String) -> RegisterID { RegisterID(names.firstIndex(of: name) ?? -1) }
-    let one = Operand.register(register("%r1"))
-    #expect(instructions[0].predicate == Guard(register("%p1"), isNegated: true))
-    #expect(
-      instructions[0].operands == [.vector([one, .sink]), .address(.register(register("%rd1")), offset: -8)])
-    #expect(instructions[0].line == 5)
-    #expect(
-      instructions[1].operands == [
-        .pair(.register(register("%r2")), .register(register("%p2"))), one, .immediate(.integer(16)),
-        .immediate(.integer(31)), .immediate(.integer(-1)),
-      ])
-    #expect(instructions[1].line == 6)
-    #expect(instructions[2].operands.last == .negated(register("%p2")))
-    #expect(instructions[2].operands[2] == .immediate(.integer(4_294_967_295)))
-    #expect(instructions[3].operands[1] == .special(.blockIndex(.x)))
-    #expect(instructions[4].operands[1] == .immediate(.integer(32)))
-    #expect(instructions[5].operands[1] == .immediate(.float(0x3F80_0000)))
-    #expect(instructions[6].operands[1] == .immediate(.double(0.5.bitPattern)))
-    #expect(instructions[7].operands[1] == .immediate(.double(1.0.bitPattern)))
-    #expect(instructions[8].operands[1] == .immediate(.double(0)))
-    #expect(instructions[9].operands[1] == .immediate(.integer(5)))
-    #expect(instructions[10].operands[1] == .symbol("buffer", offset: 4))
-    #expect(
-      instructions[11].operands == [
-        .address(.register(register("%r1")), offset: 0),
-        .tensor(
-          .register(register("%rd3")), offset: 0, coordinates: [one, .register(register("%r2"))]),
-        .address(.symbol("buffer"), offset: 8),
-      ])
-    #expect(instructions[12].operands[0] == .address(.absolute, offset: 16))
+@Suite("Parser")
+struct TextParserTests {
+  private static func kernel(_ body: String, parameters: String = "") -> String {
+    ".version 8.0\n.target sm_90a\n.address_size 64\n.visible .entry k(\(parameters))\n{\n\(body)\n}\n"
   }
 
-  @Test func scopesThatReuseNames() throws {
-    let function = try kernel(
-      """
-      .reg .b32 %r<3>;
-      { .reg .pred P1; WAIT: mov.b32 %r1, 1; @P1 bra DONE; bra.uni WAIT; DONE: }
-      { .reg .pred P1; WAIT: mov.b32 %r1, 2; @P1 bra DONE; bra.uni WAIT; DONE: bra OUT; }
-      { .reg .f32 %r<2>; mov.b32 %r1, 3; mov.b32 %r2, 3; }
-      mov.b32 %r1, 4;
-      OUT: ret;
-      """)
-    #expect(function.registers.map(\.name) == ["%r1", "P1", "P1_1", "%r1_1", "%r2"])
-    #expect(function.registers[3].type == .f32)
-    #expect(function.labels == ["WAIT", "DONE", "WAIT_1", "DONE_1", "OUT"])
-    let targets = (function.body ?? []).compactMap { statement -> LabelID? in
-      guard case .instruction(let instruction) = statement,
-        case .label(let label)? = instruction.operands.first
-      else { return nil }
-      return label
-    }
-    #expect(targets == [1, 0, 3, 2, 4].map { LabelID($0) })
+  private static func parse(_ body: String, parameters: String = "") throws -> Function {
+    let module = try Module(parsing: kernel(body, parameters: parameters))
+    return try #require(module.functions.first)
   }
 
-  @Test func calls() throws {
+  private static func instructions(_ function: Function) -> [Instruction] {
+    (function.body ?? []).compactMap { statement in
+      if case .instruction(let instruction) = statement { return instruction }
+      return nil
+    }
+  }
+
+  @Test("Operands of every kind")
+  func operands() throws {
+    let function = try Self.parse(
+      """
+      .reg .pred %p<3>; .reg .b32 %r<10>; .reg .b64 %rd<4>;
+      .shared .align 16 .b8 buffer[64];
+      @!%p1 add.s32 %r1, %r2, -5;   // comment
+      mov.b64 {%r3, _}, %rd1; /* and
+      another */ shfl.sync.bfly.b32 %r4 | %p2, %r5, 0x10, 037, 0b11U;
+      ld.shared.u32 %r6, [buffer+-8];
+      st.global.u32 [%rd2+16], %r6;
+      mov.f32 %r7, 0f3F800000; mov.f64 %rd3, 0d3FF0000000000000; mov.f64 %rd3, 0.5;
+      and.pred %p1, %p2, !%p1;
+      mov.u32 %r8, %tid.x;
+      cp.async.bulk.tensor.2d.global.shared::cta.bulk_group [%rd1, {%r1, %r2}], [%r3];
+      mov.u32 %r9, buffer+4;
+      mov.u32 %r9, WARP_SZ;
+      """)
+    let list = Self.instructions(function)
+    func register(_ name: String) throws -> RegisterID {
+      RegisterID(try #require(function.registers.firstIndex { $0.name == name }))
+    }
+    #expect(list[0].predicate == Guard(try register("%p1"), isNegated: true))
+    #expect(list[0].operands.last == .immediate(.integer(-5)))
+    #expect(list[1].operands[0] == .vector([.register(try register("%r3")), .sink]))
+    #expect(list[2].operands[0] == .pair(.register(try register("%r4")), .register(try register("%p2"))))
+    #expect(
+      list[2].operands[2...] == [.immediate(.integer(16)), .immediate(.integer(31)), .immediate(.integer(3))])
+    #expect(list[2].line == 10)
+    #expect(list[3].operands[1] == .address(.symbol("buffer"), offset: -8))
+    #expect(list[4].operands[0] == .address(.register(try register("%rd2")), offset: 16))
+    #expect(list[5].operands[1] == .immediate(.float(0x3F80_0000)))
+    #expect(list[6].operands[1] == .immediate(.double(1.0.bitPattern)))
+    #expect(list[7].operands[1] == .immediate(.double(0.5.bitPattern)))
+    #expect(list[8].operands[2] == .negated(try register("%p1")))
+    #expect(list[9].operands[1] == .special(.threadIndex(.x)))
+    #expect(
+      list[10].operands[0]
+        == .tensor(
+          .register(try register("%rd1")), offset: 0,
+          coordinates: [.register(try register("%r1")), .register(try register("%r2"))]))
+    #expect(list[11].operands[1] == .symbol("buffer", offset: 4))
+    #expect(list[12].operands[1] == .immediate(.integer(32)))
+    #expect(
+      function.variables == [Variable("buffer", space: .shared, type: .b8, dimensions: [64], alignment: 16)])
+  }
+
+  @Test("Blocks hide names, branches go forward, and only used registers exist")
+  func scopes() throws {
+    let function = try Self.parse(
+      """
+      .reg .pred p; .reg .b32 %r<45000>; .reg .b32 %x1<4>;
+      bra DONE;
+      { .reg .pred p; WAIT: setp.eq.s32 p, %r7, %x13; @p bra DONE; bra WAIT; DONE: }
+      { .reg .pred p; WAIT: setp.ne.s32 p, %r7, 0; @p bra WAIT; }
+      DONE: @p ret; ret;
+      """)
+    #expect(function.registers.map(\.name) == ["p", "%r7", "%x13", "p_1", "p_2"])
+    #expect(function.labels == ["DONE", "WAIT", "DONE_1", "WAIT_1"])
+    let list = Self.instructions(function)
+    #expect(list[0].operands == [.label(LabelID(0))])
+    #expect(list[2].operands == [.label(LabelID(2))])
+    #expect(list[3].operands == [.label(LabelID(1))])
+    #expect(list[5].operands == [.label(LabelID(3))])
+    #expect(function.body?.last == .instruction(Instruction("ret")))
+  }
+
+  @Test("Modules: directives, variables, functions, calls, debugging data")
+  func modules() throws {
+    let text = """
+      // Generated
+      .version 8.3
+      .target sm_90a, debug
+      .address_size 64
+      .file 1 "kernel.cu"
+      .extern .func (.param .b32 result) vprintf (.param .b64 _, .param .b64 _);
+      .global .align 4 .u32 counter = 7;
+      .const .align 8 .f32 table[2][2] = {{0f00000000, 1.5}, {2.0, 0f40400000}};
+      .global .u64 pointer = generic(counter)+4;
+      .extern .shared .align 128 .b8 smem[];
+      .func (.reg .b32 %out) twice (.reg .b32 %in) { add.s32 %out, %in, %in; ret; }
+      .visible .entry main_kernel(
+        .param .u64 .ptr .global .align 16 a,
+        .param .align 64 .b8 map[128]
+      )
+      .maxntid 128, 1, 1
+      .minnctapersm 1
+      .reqnctapercluster 2, 1, 1
+      {
+        .reg .b64 %rd<3>; .reg .b32 %r<3>;
+        .loc 1 42 3, function_name $L__info0, inlined_at 1 3 1
+        ld.param.u64 %rd1, [a];
+        { .param .b64 param0; st.param.b64 [param0+0], %rd1; .param .b32 retval0;
+          call.uni (retval0), vprintf, (param0, param0); ld.param.b32 %r1, [retval0]; }
+        bra.uni L; L: .pragma "nounroll";
+        TARGETS: .branchtargets L, END;
+        brx.idx %r1, TARGETS;
+        END: ret;
+      }
+      .section .debug_info { .b32 5 { nested } }
+      """
+    let module = try Module(parsing: text)
+    #expect(module.version == Module.Version(8, 3))
+    #expect(module.targets == ["sm_90a", "debug"])
+    #expect(module.variables.map(\.name) == ["counter", "table", "pointer", "smem"])
+    #expect(module.variables[1].initialValues.count == 4)
+    #expect(module.variables[2].initialValues == [.address("counter", offset: 4, isGeneric: true)])
+    #expect(module.variables[3].dimensions == [0])
+    #expect(module.functions.map(\.name) == ["vprintf", "twice", "main_kernel"])
+    #expect(module.functions[0].body == nil)
+    let kernel = module.functions[2]
+    #expect(kernel.parameters[0].pointer == PointerAttribute(space: .global, alignment: 16))
+    #expect(kernel.parameters[1].byteCount == 128)
+    #expect(kernel.directives.maximumThreads == [128, 1, 1])
+    #expect(kernel.directives.requiredCluster == [2, 1, 1])
+    let list = Self.instructions(kernel)
+    #expect(list[0].source == SourceLocation(file: "kernel.cu", line: 42))
+    #expect(
+      list[2].operands == [
+        .list([.symbol("retval0", offset: 0)]), .symbol("vprintf", offset: 0),
+        .list([.symbol("param0", offset: 0), .symbol("param0", offset: 0)]),
+      ])
+    #expect(try Module(parsing: module.description) == module)
+  }
+
+  @Test("Calls through a register: prototypes and tables keep apart what blocks call alike")
+  func indirectCalls() throws {
     let module = try Module(
       parsing: """
         .version 8.0
-        .target sm_90a, debug
+        .target sm_90a
         .address_size 64
-        .extern .func (.param .b32 r) vprintf (.param .b64 a, .param .b64 b);
-        .global .align 1 .b8 text[3] = {72, 0x69};
-        .global .u64 table[] = {text, generic(text)+1};
-        .extern .shared .align 16 .b8 dynamic[];
-        .visible .entry f(.param .u64 .ptr .global .align 16 p, .param .align 64 .b8 q[128]) .maxntid 256, 1, 1 .minnctapersm 2 {
-          .reg .b64 %rd<3>; .reg .b32 %r<2>;
-          { .param .b64 param0; st.param.b64 [param0], %rd1; .param .b32 retval0;
-            call.uni (retval0), vprintf, (param0, param0); ld.param.b32 %r1, [retval0]; }
-          { .param .b64 param0; st.param.b64 [param0+0], %rd1;
-            prototype_1 : .callprototype ()_ (.param .b64 _) ;
-            call %rd2, (param0), prototype_1; }
+        .func (.param .b32 r) f(.param .b32 a);
+        .global .u64 table[] = {f, generic(table)+8};
+        .visible .entry k() {
+          .reg .b64 %rd<2>; .reg .b32 %i; .reg .f32 f;
+          { .param .b32 p; .param .b32 q; P: .callprototype (.param .b32 _) _ (.param .b32 _) .noreturn;
+            call (q), %rd1, (p), P; }
+          { .param .b32 p; .reg .b32 table; mov.b32 table, 1; P: .calltargets f; call %rd1, (p), P; }
+          { A: B: TS: .branchtargets B, A; brx.idx %i, TS; }
+          { A: TS: .branchtargets A; brx.idx %i, TS; }
+          mov.b64 %rd0, table; mov.f32 f, 0f00000000;
         }
-        .section .debug_str { info: .b8 95,90 { } }
+        .func (.param .b32 r) f(.param .b32 a) { ret; }
         """)
-    #expect(module.targets == ["sm_90a", "debug"])
-    #expect(module.variables[0].initialValues == [.number(.integer(72)), .number(.integer(105))])
-    #expect(module.variables[1].dimensions == [2])
-    #expect(module.variables[1].initialValues.last == .address("text", offset: 1, isGeneric: true))
-    #expect(module.variables[2].dimensions == [0])
-    let function = try #require(module.kernels.first)
-    #expect(function.parameters[0].pointer == PointerAttribute(space: .global, alignment: 16))
-    #expect(function.directives.maximumThreads == [256, 1, 1])
-    #expect(function.variables.map(\.name) == ["param0", "retval0", "param0_1"])
-    let calls = (function.body ?? []).compactMap { statement -> [Operand]? in
-      if case .instruction(let call) = statement, call.spelling.hasPrefix("call") {
-        call.operands
-      } else {
-        nil
+    #expect(module.functions.map(\.name) == ["k", "f"])
+    #expect(
+      module.variables[0].initialValues == [
+        .address("f", offset: 0, isGeneric: false), .address("table", offset: 8, isGeneric: true),
+      ])
+    let kernel = module.functions[0]
+    #expect(kernel.variables.map(\.name) == ["p", "q", "p_1"])
+    #expect(kernel.registers.map(\.name) == ["%rd1", "table_1", "%i", "%rd0", "f"])
+    var prototype = CallPrototype(name: "P")
+    prototype.results = [Variable("_", space: .parameter, type: .b32)]
+    prototype.parameters = prototype.results
+    prototype.isNoReturn = true
+    let lists = (kernel.body ?? []).filter { statement in
+      switch statement {
+      case .callPrototype, .callTargets, .branchTargets: true
+      default: false
       }
     }
-    let argument = Operand.symbol("param0", offset: 0)
     #expect(
-      calls == [
-        [
-          .list([.symbol("retval0", offset: 0)]), .symbol("vprintf", offset: 0), .list([argument, argument]),
-        ],
-        [
-          .register(RegisterID(2)), .list([.symbol("param0_1", offset: 0)]),
-          .symbol("prototype_1", offset: 0),
-        ],
+      lists == [
+        .callPrototype(prototype), .callTargets(name: "P_1", ["f"]),
+        .branchTargets(name: "TS", [LabelID(1), LabelID(0)]), .branchTargets(name: "TS_1", [LabelID(2)]),
       ])
+    let calls = Self.instructions(kernel).filter { $0.spelling == "call" || $0.spelling == "brx.idx" }
+    #expect(
+      calls.map(\.operands.last) == ["P", "P_1", "TS", "TS_1"].map { .symbol($0, offset: 0) })
+    #expect(try Module(parsing: module.description) == module)
   }
 
-  @Test(arguments: [
-    ("mov.b32 %r1, 1;", 3, 9, ParseError.Problem.undeclared("%r1")),
-    (".reg .b32 %r<2>;\n mov.b32 %r2, 1;", 4, 10, .undeclared("%r2")),
-    ("bra.uni L;", 3, 9, .undeclared("L")),
-    ("L: ret;\nL: ret;", 4, 1, .redeclared("L")),
-    ("add.u32 1 2;", 3, 11, .unexpected(found: "'2'", expected: "';'")),
-    ("mov.b32 1, 99999999999999999999;", 3, 12, .outOfRange("99999999999999999999")),
-  ])
-  func errorsSayWhere(_ body: String, _ line: Int, _ column: Int, _ problem: ParseError.Problem) {
-    #expect(throws: ParseError(line: line, column: column, problem: problem)) { try module(body) }
+  @Test("Registers of vector types are registers, and modifiers may stand apart")
+  func vectorRegisters() throws {
+    let function = try Self.parse(
+      ".reg .v2 .f32 V; .reg .b64 a; add .f32 V.y, V.x , V.x; st.global .v2 .f32 [a], V;")
+    #expect(function.registers.map(\.name) == ["V_y", "V_x", "a"])
+    #expect(function.registers.map(\.type) == [.f32, .f32, .b64])
+    let list = Self.instructions(function)
+    #expect(list.map(\.spelling) == ["add.f32", "st.global.v2.f32"])
+    #expect(list[1].operands[1] == .vector([.register(RegisterID(1)), .register(RegisterID(0))]))
   }
 
+  @Test(
+    "Initial values: braces that leave values out, bytes of addresses, sizes from values",
+    arguments: [
+      ("u32 x[2][3] = {{1}, {2, 3}}", [2, 3], [1, 0, 0, 2, 3, 0]),
+      ("u32 x[2][2] = {1, 2, 3}", [2, 2], [1, 2, 3]),
+      ("b8 x[] = {0b11, 010, -1, 0xFFU}", [4], [3, 8, -1, 255]),
+      (".v2 .u32 x[] = {{1}, {2, 3}}", [2], [1, 0, 2, 3]), ("u32 x = 7", [], [7]),
+      ("u32 x[][2] = {1, 2, 3}", [2, 2], [1, 2, 3]), ("u32 x[4] = {}", [4], []),
+    ])
+  func initialValues(_ declaration: String, _ dimensions: [Int], _ values: [Int64]) throws {
+    let type = declaration.first == "." ? declaration : "." + declaration
+    let module = try Module(parsing: ".version 8.0 .target sm_90a .global \(type);")
+    #expect(module.variables[0].dimensions == dimensions)
+    #expect(module.variables[0].initialValues == values.map { .number(.integer($0)) })
+    #expect(try Module(parsing: module.description) == module)
+  }
+
+  @Test("Bytes of addresses")
+  func addressBytes() throws {
+    let module = try Module(
+      parsing:
+        ".version 8.0 .target sm_90a .global .u32 c; .global .u8 x[3] = {0XFF(generic(c)), 0xFF00(c+4), 9};")
+    #expect(
+      module.variables[1].initialValues == [
+        .addressByte("c", offset: 0, isGeneric: true, byte: 0),
+        .addressByte("c", offset: 4, isGeneric: false, byte: 1), .number(.integer(9)),
+      ])
+    #expect(try Module(parsing: module.description) == module)
+  }
+
+  @Test(
+    "Modules that are none",
+    arguments: [
+      ("", "expected '.version', found the end of the text"),
+      (".version 8.0 .target sm_90a .address_size 16", "16 is out of range"),
+      (".version 8.0 .global .u32 a; .global .u32 a;", "'a' is declared twice"),
+      (".version 8.0 .func f() { } .func f() { }", "'f' is declared twice"),
+      (".version 8.0 .global .u32 f; .func f() { }", "'f' is declared twice"),
+      (".version 8.0 .global .u64 a = b;", "'b' is not declared"),
+      (".version 8.0 .global .u32 a[2] = {1, 2, 3};", "expected '}', found '}'"),
+      (".version 8.0 .global .u8 a[][4294967295][4294967295] = {1};", "4294967295 is out of range"),
+      (".version 8.0 .global .u8 a[1] = {0xFE(a)};", "expected a number, found 'a'"),
+    ])
+  func moduleErrors(_ text: String, message: String) {
+    let error = #expect(throws: ParseError.self) { _ = try Module(parsing: text) }
+    #expect(error?.description.hasSuffix(message) == true, "\(String(describing: error))")
+  }
+
+  @Test(
+    "Errors tell place and reason",
+    arguments: [
+      (".reg .b32 %r1; add.s32 %r1, 1, 2", 7, "expected ';', found '}'"),
+      ("add.s32 %q, 1, 2;", 6, "'%q' is not declared"),
+      ("bra NOWHERE;", 6, "'NOWHERE' is not declared"), (".reg .b33 %r1;", 6, "unknown type '.b33'"),
+      (".reg .b32 %a;\n.reg .b32 %a;", 7, "'%a' is declared twice"),
+      ("A: ret;\nA: ret;", 5, "'A' is declared twice"),
+      (".frob 3;", 6, "unknown directive '.frob'"),
+      (".reg .b32 %a; mov.u32 %a, [", 7, "expected a name, found '}'"),
+      (".shared .b8 x[99999999999];", 6, "99999999999 is out of range"),
+      (".reg .b64 %a; mov.b64 %a, 0x1ffffffffffffffff;", 6, "0x1ffffffffffffffff is out of range"),
+    ])
+  func errors(_ body: String, line: Int, text: String) throws {
+    let error = #expect(throws: ParseError.self) { _ = try Self.parse(body) }
+    #expect(error?.line == line)
+    #expect(error?.description.hasSuffix(text) == true, "\(String(describing: error))")
+  }
+
+  @Test("An undeclared name is pointed at")
+  func column() {
+    let error = #expect(throws: ParseError.self) { _ = try Self.parse(".reg .b32 %a; add.s32 %a, %b, 1;") }
+    #expect(error?.column == 27)
+  }
+
+  @Test("An unknown instruction is no error of the text")
+  func unknownInstruction() throws {
+    let function = try Self.parse(".reg .b32 %r<2>; frobnicate.v9.b32 %r1, {%r0}, 4; ret;")
+    #expect(Self.instructions(function)[0].spelling == "frobnicate.v9.b32")
+  }
+
+  @Test("Damaged text never traps")
+  func damage() throws {
+    let text = Array(
+      Self.kernel(
+        """
+        .reg .pred %p<2>; .reg .b32 %r<9>; .shared .align 8 .b8 s[8] = {1, 2};
+        L: @%p1 bra L; { .reg .b32 q; mov.b32 q, 0f3F800000; mov.b32 {q, _}, -0x1F; }
+        ld.shared.v2.f32 {%r1, %r2}, [s+4]; .loc 1 2 3
+        call (%r1), f, (%r2); mov.u32 %r3, %ctaid.y; .pragma "x";
+        """
+      ).utf8)
+    for end in 0..<text.count { _ = try? Module(parsing: String(decoding: text[..<end], as: UTF8.self)) }
+    var generator = SplitMix64(seed: 1)
+    for _ in 0..<20_000 {
+      var damaged = text
+      for _ in 0..<Int.random(in: 1...3, using: &generator) {
+        let place = Int.random(in: 0..<damaged.count, using: &generator)
+        damaged[place] = text.randomElement(using: &generator) ?? 0
+      }
+      _ = try? Module(parsing: String(decoding: damaged, as: UTF8.self))
+    }
+  }
 }

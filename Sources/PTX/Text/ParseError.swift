@@ -1,43 +1,42 @@
-/// Why a text is not a PTX module, and where.
+/// Text that is not PTX, and where.
 public struct ParseError: Error, Sendable, Hashable, CustomStringConvertible {
-  /// What is wrong.
-  public enum Problem: Sendable, Hashable {
-    /// Something stands where the grammar wants something else.
+  /// What is wrong with the text.
+  public enum Reason: Sendable, Hashable {
+    /// Something else must stand there.
     case unexpected(found: String, expected: String)
-    /// A name that no declaration before it introduces, or a label that its scope does not have.
+    /// A name that nothing declares.
     case undeclared(String)
-    /// A name declared twice in one scope.
+    /// A name that its scope declares twice.
     case redeclared(String)
     /// A number that does not fit where it stands.
-    case outOfRange(String)
-    /// Vector operands within vector operands, or scopes within scopes, without end.
+    case numberOutOfRange(String)
+    /// A directive that this parser does not know.
+    case unknownDirective(String)
+    /// A type that PTX does not have, or that cannot stand there.
+    case unknownType(String)
+    /// Brackets inside brackets beyond any use.
     case nestedTooDeeply
   }
 
-  /// Line of the text, counted from 1.
+  /// What is wrong.
+  public var reason: Reason
+  /// Counted from 1.
   public var line: Int
-  /// Byte of the line, counted from 1.
+  /// In bytes, counted from 1.
   public var column: Int
-  /// What is wrong there.
-  public var problem: Problem
 
-  /// A problem at a place of a text.
-  public init(line: Int, column: Int, problem: Problem) {
-    self.line = line
-    self.column = column
-    self.problem = problem
-  }
-
-  /// `line:column: what is wrong`.
+  /// As `line 3, column 7: expected ';', found '}'`.
   public var description: String {
     let text =
-      switch problem {
+      switch reason {
       case .unexpected(let found, let expected): "expected \(expected), found \(found)"
-      case .undeclared(let name): "\(name) is not declared"
-      case .redeclared(let name): "\(name) is declared twice in one scope"
-      case .outOfRange(let number): "\(number) is out of range"
-      case .nestedTooDeeply: "nested too deeply"
+      case .undeclared(let name): "'\(name)' is not declared"
+      case .redeclared(let name): "'\(name)' is declared twice"
+      case .numberOutOfRange(let number): "\(number) is out of range"
+      case .unknownDirective(let name): "unknown directive '\(name)'"
+      case .unknownType(let name): "unknown type '\(name)'"
+      case .nestedTooDeeply: "brackets are nested too deeply"
       }
-    return "\(line):\(column): \(text)"
+    return "line \(line), column \(column): \(text)"
   }
 }

@@ -1,174 +1,246 @@
+/// Reads PTX text (PTX ISA 4, 5, 11) into a syntax tree: modules, functions and their directives. Bodies are read
+/// in `BodyParser.swift`, declarations in `DeclarationParser.swift`.
+struct Parser {
+  /// Brackets in brackets that any text may have.
+  static let maximumDepth = 64
+
+  var scanner: Scanner
+  var module = Module(version: Module.Version(0, 0), targets: [])
+  /// Names of variables and functions of the module.
+  var globalNames: Set<String> = []
+  var files: [Int: String]
+
+  /// The function that is being read.
+  var function = Function("")
+  var scopes = Scopes()
+  var labelsByBlock: [Int: [String]] = [:]
+  /// What the last `.loc` said.
+  var location: SourceLocation?
+
+  init(_ text: String) {
+    scanner = Scanner(text)
+    files = Self.fileNames(scanner)
+  }
+
+  /// Names that `.file` gives to numbers. Compilers write them at the end, after their use.
+  private static func fileNames(_ start: Scanner) -> [Int: String] {
+    var scanner = start
+    var names: [Int: String] = [:]
+    let directive = Array(".file".utf8)
+    while let dot = scanner.bytes[scanner.position...].firstIndex(of: ASCII.dot) {
+      scanner.position = dot
+      if scanner.bytes[dot...].starts(with: directive), !Scanner.isNameByte(scanner.peek(directive.count)) {
+        scanner.position += directive.count
+        if let number = try? scanner.count(), let name = try? scanner.quoted() { names[number] = name }
+      } else {
+        scanner.position += 1
+      }
+    }
+    return names
+  }
+
+  // MARK: Module
+
+  mutating func parse() throws(ParseError) -> Module {
+    var linkage: Linkage?
+    scanner.skipSpace()
+    while !scanner.isAtEnd {
+      guard let directive = scanner.directive() else { throw scanner.unexpected("a directive") }
+      if let stated = Linkage(rawValue: String(directive.dropFirst())) {
+        linkage = stated
+      } else {
+        try moduleItem(directive, linkage)
+        linkage = nil
+      }
+      scanner.skipSpace()
+    }
+    guard module.version.major > 0 else { throw scanner.unexpected("'.version'") }
+    return module
+  }
+
+  private mutating func moduleItem(_ directive: String, _ linkage: Linkage?) throws(ParseError) {
+    switch directive {
+    case ".version": try version()
+    case ".target":
+      repeat { module.targets.append(try scanner.name()) } while scanner.take(ASCII.comma)
+    case ".address_size":
+      module.addressSize = try scanner.count()
+      guard [32, 64].contains(module.addressSize) else {
+        throw scanner.error(.numberOutOfRange("\(module.addressSize)"))
+      }
+    case ".file", ".loc": scanner.skipLine()
+    case ".section": try skipSection()
+    case ".pragma", ".alias": try skipStatement()
+    case ".entry": try function(.entry, linkage)
+    case ".func": try function(.function, linkage)
+    default:
+      guard let space = Self.space(directive), space != .register else {
+        throw scanner.error(.unknownDirective(directive))
+      }
+      let head = try declarationHead(space)
+      repeat {
+        try keep(try variable(head, linkage: linkage))
+      } while scanner.take(ASCII.comma)
+      try scanner.expect(ASCII.semicolon)
+    }
+  }
+
+  /// Adds a variable to the module. One declared elsewhere may be declared again, and defined.
+  private mutating func keep(_ variable: Variable) throws(ParseError) {
+    guard !globalNames.insert(variable.name).inserted else { return module.variables.append(variable) }
+    guard
+      let known = module.variables.firstIndex(where: { $0.name == variable.name }),
+      module.variables[known].linkage == .extern || variable.linkage == .extern
+    else { throw scanner.error(.redeclared(variable.name)) }
+    if variable.linkage != .extern { module.variables[known] = variable }
+  }
+
+  /// Adds a function to the module. One declared in advance stands where it is defined.
+  private mutating func keep(_ function: Function) throws(ParseError) {
+    if let known = module.functions.firstIndex(where: { $0.name == function.name }) {
+      guard function.body != nil else { return }
+      guard module.functions[known].body == nil else { throw scanner.error(.redeclared(function.name)) }
+      module.functions.remove(at: known)
+    }
+    module.functions.append(function)
+  }
+
+  private mutating func version() throws(ParseError) {
+    let major = try versionPart()
+    try scanner.expect(ASCII.dot)
+    module.version = Module.Version(major, try versionPart())
+  }
+
+  private mutating func versionPart() throws(ParseError) -> Int {
+    scanner.skipSpace()
+    let start = scanner.position
+    while ASCII.isDigit(scanner.next) { scanner.position += 1 }
+    guard let part = Int(scanner.text(from: start)) else { throw scanner.unexpected("a version such as 8.0") }
+    return part
+  }
+
+  /// Skips a `.section` of debugging data, with its braces.
+  private mutating func skipSection() throws(ParseError) {
+    while !scanner.isAtEnd, scanner.next != ASCII.openBrace { advance() }
+    var depth = 0
+    repeat {
+      guard !scanner.isAtEnd else { throw scanner.unexpected("'}'") }
+      if scanner.next == ASCII.openBrace { depth += 1 }
+      if scanner.next == ASCII.closeBrace { depth -= 1 }
+      advance()
+    } while depth > 0
+  }
+
+  /// Past one byte and the space behind it, counting lines.
+  private mutating func advance() {
+    scanner.position += 1
+    scanner.skipSpace()
+  }
+
+  mutating func skipStatement() throws(ParseError) {
+    scanner.skipSpace()
+    while scanner.next != ASCII.semicolon {
+      guard !scanner.isAtEnd else { throw scanner.unexpected("';'") }
+      if scanner.next == ASCII.quote { _ = try scanner.quoted() } else { advance() }
+      scanner.skipSpace()
+    }
+    scanner.position += 1
+  }
+
+  // MARK: Functions
+
+  private mutating func function(_ kind: Function.Kind, _ linkage: Linkage?) throws(ParseError) {
+    scopes = Scopes(globalNames: globalNames)
+    location = nil
+    _ = scopes.open(labels: [])
+    function = Function("", kind: kind, linkage: linkage)
+    if kind == .function { function.results = try parameters() }
+    function.name = try scanner.name()
+    function.parameters = try parameters()
+    try directives()
+    if !globalNames.insert(function.name).inserted,
+      !module.functions.contains(where: { $0.name == function.name })
+    {
+      throw scanner.error(.redeclared(function.name))
+    }
+    if !scanner.take(ASCII.semicolon) {
+      try scanner.expect(ASCII.openBrace)
+      try body()
+    }
+    function.registers = scopes.registers
+    function.labels = scopes.labels
+    scopes = Scopes()
+    try keep(function)
+  }
+
+  /// Parameters or results, which the body can name.
+  private mutating func parameters() throws(ParseError) -> [Variable] {
+    let parameters = try parameterList()
+    for parameter in parameters {
+      let space = parameter.space
+      let isNew =
+        space == .register
+        ? scopes.declare(register: parameter.name, parameter.type)
+        : scopes.declare(variable: parameter.name) != nil
+      // A declaration's parameters are all called `_`.
+      guard isNew || parameter.name == "_" else { throw scanner.error(.redeclared(parameter.name)) }
+      // In a register: it exists whether the body uses it or not.
+      if space == .register, parameter.name != "_" { _ = scopes.use(parameter.name) }
+    }
+    return parameters
+  }
+
+  /// A parenthesised list of parameters, if there is one.
+  mutating func parameterList() throws(ParseError) -> [Variable] {
+    guard scanner.take(ASCII.open) else { return [] }
+    var parameters: [Variable] = []
+    if scanner.take(ASCII.close) { return parameters }
+    repeat {
+      guard let directive = scanner.directive(), let space = Self.space(directive),
+        space == .parameter || space == .register
+      else { throw scanner.unexpected("'.param' or '.reg'") }
+      parameters.append(try variable(try declarationHead(space)))
+    } while scanner.take(ASCII.comma)
+    try scanner.expect(ASCII.close)
+    return parameters
+  }
+
+  private mutating func directives() throws(ParseError) {
+    while let directive = scanner.directive() {
+      switch directive {
+      case ".reqntid": function.directives.requiredThreads = try counts()
+      case ".maxntid": function.directives.maximumThreads = try counts()
+      case ".minnctapersm": function.directives.minimumBlocksPerProcessor = try scanner.count()
+      case ".maxnctapersm": _ = try scanner.count()
+      case ".maxnreg": function.directives.maximumRegisters = try scanner.count()
+      case ".reqnctapercluster": function.directives.requiredCluster = try counts()
+      case ".maxclusterrank": function.directives.maximumClusterRank = try scanner.count()
+      case ".explicitcluster": function.directives.isExplicitCluster = true
+      case ".noreturn": function.directives.isNoReturn = true
+      case ".abi_preserve", ".abi_preserve_control": _ = try scanner.count()
+      case ".unique", ".blocksareclusters": break
+      case ".attribute": try skipAttribute()
+      case ".pragma": try skipStatement()
+      default: throw scanner.error(.unknownDirective(directive))
+      }
+    }
+  }
+
+  private mutating func counts() throws(ParseError) -> [Int] {
+    var counts: [Int] = []
+    repeat { counts.append(try scanner.count()) } while scanner.take(ASCII.comma)
+    return counts
+  }
+}
+
 extension Module {
-  /// The module that a PTX text describes.
+  /// Reads PTX text as compilers and this library print it.
   ///
-  /// Only the syntax matters: an instruction that no table knows is read like any other. Debug sections and
-  /// comments are dropped. Where nested scopes reuse a name, the later ones are renamed so that names are unique
-  /// in their function.
-  ///
-  /// - Parameter text: PTX as a compiler or `description` writes it.
-  /// - Throws: What the text lacks, with line and column.
+  /// Instructions need only be well formed: whether the table has them is asked when they run. Debugging sections
+  /// and comments are dropped; a name of an inner block that hides another gets a number behind it. Linear in the
+  /// length of the text.
   public init(parsing text: String) throws(ParseError) {
     var parser = Parser(text)
     self = try parser.parse()
-  }
-}
-
-/// A recursive-descent parser of PTX. This file holds what all parts use; the parts are extensions.
-struct Parser {
-  /// The text, one token ahead.
-  var lexer: Lexer
-  /// What names mean at the place reached.
-  var names = NameScopes()
-  /// Words of the names that the module declares.
-  var moduleNames: Set<Int> = []
-  /// What is read so far.
-  var module = Module()
-  /// Files of `.file`, by their number.
-  var files: [Int64: String] = [:]
-  /// Instructions whose `.file` was not known when they were read: compilers write it at the end.
-  var lateSources: [LateSource] = []
-  /// The type that a word is; words of types are the first of the table, behind the keywords.
-  private let types: [ScalarType?]
-
-  /// An instruction whose file is still a number.
-  struct LateSource {
-    var function: Int
-    var statement: Int
-    var file: Int64
-    var line: Int
-  }
-
-  /// At the beginning of a text.
-  init(_ text: String) {
-    var words = WordTable()
-    for keyword in Keyword.allCases { _ = words.word(keyword.text) }
-    var types = [ScalarType?](repeating: nil, count: Keyword.allCases.count)
-    for type in ScalarType.allCases {
-      _ = words.word("." + type.rawValue)
-      types.append(type)
-    }
-    self.types = types
-    lexer = Lexer(text, words: words)
-  }
-
-  // MARK: What the next token is
-
-  /// The keyword that the next token is, if it is one.
-  var keyword: Keyword? {
-    lexer.kind == .dotWord || lexer.kind == .word ? Keyword(rawValue: lexer.word) : nil
-  }
-
-  /// The type that the next token is, if it is one.
-  var type: ScalarType? {
-    lexer.kind == .dotWord && lexer.word < types.count ? types[lexer.word] : nil
-  }
-
-  /// Whether the next token is this character.
-  func isAt(_ character: Unicode.Scalar) -> Bool {
-    lexer.kind == .punctuation(UInt8(ascii: character))
-  }
-
-  // MARK: Taking tokens
-
-  /// Takes this character if it is next.
-  mutating func take(_ character: Unicode.Scalar) -> Bool {
-    guard isAt(character) else { return false }
-    lexer.advance()
-    return true
-  }
-
-  /// Takes this keyword if it is next.
-  mutating func take(_ wanted: Keyword) -> Bool {
-    guard keyword == wanted else { return false }
-    lexer.advance()
-    return true
-  }
-
-  /// Takes this character, which must be next.
-  mutating func expect(_ character: Unicode.Scalar) throws(ParseError) {
-    guard take(character) else { throw unexpected("'\(character)'") }
-  }
-
-  /// Takes a name; yields its word.
-  mutating func name(_ expected: String) throws(ParseError) -> Int {
-    guard lexer.kind == .word else { throw unexpected(expected) }
-    let word = lexer.word
-    lexer.advance()
-    return word
-  }
-
-  /// Takes an integer within limits, with its sign.
-  mutating func integer(
-    _ expected: String, in allowed: ClosedRange<Int64> = .min ... .max
-  ) throws(ParseError) -> Int64 {
-    let isNegative = take("-")
-    guard lexer.kind == .number, case .integer(let value) = lexer.number else { throw unexpected(expected) }
-    let signed = isNegative ? 0 &- value : value
-    guard allowed.contains(signed) else { throw error(.outOfRange(lexer.text)) }
-    lexer.advance()
-    return signed
-  }
-
-  /// Takes a string, which is between quotes.
-  mutating func string(_ expected: String) throws(ParseError) -> String {
-    guard lexer.kind == .string else { throw unexpected(expected) }
-    let text = String(lexer.text.dropFirst().dropLast())
-    lexer.advance()
-    return text
-  }
-
-  /// Takes a type.
-  mutating func scalarType() throws(ParseError) -> ScalarType {
-    guard let type else { throw unexpected("a type") }
-    lexer.advance()
-    return type
-  }
-
-  /// Takes parts between separators until a closing character, which it takes too.
-  mutating func list(
-    until close: Unicode.Scalar, _ part: (inout Parser) throws(ParseError) -> Void
-  ) throws(ParseError) {
-    if take(close) { return }
-    repeat { try part(&self) } while take(",")
-    try expect(close)
-  }
-
-  // MARK: Errors
-
-  /// That something else stands where `expected` should.
-  func unexpected(_ expected: String) -> ParseError {
-    if lexer.kind == .invalid, let digit = lexer.text.utf8.first,
-      UInt8(ascii: "0")...UInt8(ascii: "9") ~= digit
-    {
-      return error(.outOfRange(lexer.text))
-    }
-    return error(.unexpected(found: lexer.found, expected: expected))
-  }
-
-  /// A problem of the next token.
-  func error(_ problem: ParseError.Problem) -> ParseError {
-    ParseError(line: lexer.line, column: lexer.column, problem: problem)
-  }
-}
-
-/// The words with a meaning of their own. They are the first of the table of words, in this order.
-enum Keyword: Int, CaseIterable {
-  case version, target, address_size
-  case file, loc, section, pragma
-  case visible, extern, weak, common
-  case entry, `func`, param, reg, shared, local, const, global
-  case align, ptr, v2, v4, attribute
-  case maxntid, reqntid, minnctapersm, maxnctapersm, maxnreg
-  case explicitcluster, reqnctapercluster, maxclusterrank, blocksareclusters, noreturn
-  case branchtargets, calltargets, callprototype
-  /// These three are written without a dot.
-  case function_name, inlined_at, generic
-
-  /// As PTX spells it.
-  var text: String {
-    switch self {
-    case .function_name, .inlined_at, .generic: "\(self)"
-    default: ".\(self)"
-    }
   }
 }
