@@ -45,15 +45,11 @@ extension Parser {
       } else if scan.next == ASCII.closeBrace {
         scan.position += 1
         open.removeLast()
-      } else if let directive = scan.directive() {
+      } else if scan.next == ASCII.dot, let directive = scan.directive() {
         if directive == ".loc" || directive == ".file" { scan.skipLine() } else { scan.skipPastSemicolon() }
-      } else if scan.isAtName(), let name = try? scan.name() {
-        scan.skipSpace()
-        if scan.next == ASCII.colon, scan.peek(1) != ASCII.colon {
-          scan.position += 1
-          if !scan.isAtList() { labels[block, default: []].append(name) }
-        } else {
-          scan.skipPastSemicolon()
+      } else if let name = scan.skipName(), scan.skipColon() {
+        if !scan.isAtList() {
+          labels[block, default: []].append(String(decoding: scan.bytes[name], as: UTF8.self))
         }
       } else {
         scan.skipPastSemicolon()

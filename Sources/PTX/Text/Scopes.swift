@@ -31,6 +31,8 @@ struct Scopes {
 
   private var blocks: [Block] = []
   private var takenNames: Set<String> = []
+  /// The last number behind a name that was taken.
+  private var lastNumbers: [String: Int] = [:]
   /// Names that the module declares: what an inner block calls so gets another name, for the rest of the function
   /// may mean the module's.
   private let globalNames: Set<String>
@@ -117,7 +119,8 @@ struct Scopes {
   private mutating func firstUse(of entity: Entity, _ name: String) -> Entity? {
     switch entity {
     case .unusedRegister(let type):
-      let plain = name.split(separator: ".").joined(separator: "_")
+      let isPartOfVector = name.utf8.contains(ASCII.dot)
+      let plain = isPartOfVector ? name.split(separator: ".").joined(separator: "_") : name
       registers.append(Register(unique(plain), type))
       return .register(RegisterID(registers.count - 1))
     case .unusedLabel:
@@ -131,27 +134,30 @@ struct Scopes {
   /// known beforehand: `%p1<10>` is a range too.
   private func rangeType(of name: String, in block: Block) -> ScalarType? {
     if block.ranges.isEmpty { return nil }
-    let digits = name.utf8.reversed().prefix { ASCII.isDigit($0) }.count
-    var prefix = Substring(name)
+    var prefix = Substring(name).utf8
     var suffix = 0
     var place = 1
-    for index in 0..<min(digits, 9) {
-      guard let digit = prefix.popLast()?.wholeNumberValue else { return nil }
+    while place <= 100_000_000, let byte = prefix.last, ASCII.isDigit(byte) {
+      prefix.removeLast()
+      let digit = Int(byte - ASCII.zero)
       suffix += digit * place
-      place *= 10
       // A number other than 0 does not begin with 0.
-      if digit == 0, index > 0 || suffix > 0 { continue }
-      if let range = block.ranges[String(prefix)], suffix < range.count { return range.type }
+      if digit > 0 || place == 1, let range = block.ranges[String(Substring(prefix))], suffix < range.count {
+        return range.type
+      }
+      place *= 10
     }
     return nil
   }
 
+  /// The name itself, or with the first number behind it that makes it new.
   private mutating func unique(_ name: String) -> String {
     var candidate = name
-    var number = 1
     while (depth > 2 && globalNames.contains(candidate)) || !takenNames.insert(candidate).inserted {
+      // Compilers use a name in thousands of blocks: counting goes on where it stopped.
+      let number = lastNumbers[name, default: 0] + 1
+      lastNumbers[name] = number
       candidate = "\(name)_\(number)"
-      number += 1
     }
     return candidate
   }
