@@ -1,23 +1,9 @@
-#include "include/simulator_kernels.h"
+#include "include/simulator_floats.h"
 
-#include <string.h>
-
-#include "clones.h"
+#include "bits.h"
 
 // Only what is written as a fused operation is one: otherwise results would depend on the machine.
 #pragma STDC FP_CONTRACT OFF
-
-SIM_INLINE uint32_t bits_of(float value) {
-  uint32_t bits;
-  memcpy(&bits, &value, sizeof bits);
-  return bits;
-}
-
-SIM_INLINE float float_of(uint32_t bits) {
-  float value;
-  memcpy(&value, &bits, sizeof value);
-  return value;
-}
 
 SIM_INLINE float flushed(float value) {
   uint32_t bits = bits_of(value);

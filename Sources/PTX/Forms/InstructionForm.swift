@@ -164,6 +164,12 @@ public struct DecodedForm: Sendable {
   /// Index into each slot's choices; nil for a modifier that is not there.
   public var choices: [UInt8?]
 
+  /// A row, and for each of its slots a choice.
+  package init(index: Int, choices: [UInt8?]) {
+    self.index = index
+    self.choices = choices
+  }
+
   /// The row of the table.
   public var form: InstructionForm { InstructionForms.all[index] }
 

@@ -3,8 +3,8 @@
 // Rows are 32 values of 4 bytes, aligned to 64; a destination may be one of the sources. All lanes are computed; the
 // caller keeps what inactive lanes had. Results are the same bits on every machine: no fused operation but where the
 // instruction is one, and no function of the C library whose result is not exact.
-#ifndef SIMULATOR_KERNELS_H
-#define SIMULATOR_KERNELS_H
+#ifndef SIMULATOR_FLOATS_H
+#define SIMULATOR_FLOATS_H
 
 #include <stdint.h>
 
