@@ -305,11 +305,13 @@ struct TextParserTests {
   func addressBytes() throws {
     let module = try Module(
       parsing:
-        ".version 8.0 .target sm_90a .global .u32 c; .global .u8 x[3] = {0XFF(generic(c)), 0xFF00(c+4), 9};")
+        ".version 8.0 .target sm_90a .global .u32 c; .global .u8 x[3] = {0XFF(generic(c)), 0xFF00(c+4), 0xFF00000000000000(c)};"
+    )
     #expect(
       module.variables[1].initialValues == [
         .addressByte("c", offset: 0, isGeneric: true, byte: 0),
-        .addressByte("c", offset: 4, isGeneric: false, byte: 1), .number(.integer(9)),
+        .addressByte("c", offset: 4, isGeneric: false, byte: 1),
+        .addressByte("c", offset: 0, isGeneric: false, byte: 7),
       ])
     #expect(try Module(parsing: module.description) == module)
   }
@@ -318,6 +320,7 @@ struct TextParserTests {
     "Modules that are none",
     arguments: [
       ("", "expected '.version', found the end of the text"),
+      (".version 8.0", "expected '.target', found the end of the text"),
       (".version 8.0 .target sm_90a .address_size 16", "16 is out of range"),
       (".version 8.0 .global .u32 a; .global .u32 a;", "'a' is declared twice"),
       (".version 8.0 .func f() { } .func f() { }", "'f' is declared twice"),
@@ -326,6 +329,8 @@ struct TextParserTests {
       (".version 8.0 .global .u32 a[2] = {1, 2, 3};", "expected '}', found '}'"),
       (".version 8.0 .global .u8 a[][4294967295][4294967295] = {1};", "4294967295 is out of range"),
       (".version 8.0 .global .u8 a[1] = {0xFE(a)};", "expected a number, found 'a'"),
+      (".version 8.0 .global .u8 a[2][];", "inner dimension 0 is out of range"),
+      (".version 8.0 .global .u8 a[1] = {0(a)};", "expected a number, found 'a'"),
     ])
   func moduleErrors(_ text: String, message: String) {
     let error = #expect(throws: ParseError.self) { _ = try Module(parsing: text) }
@@ -337,6 +342,7 @@ struct TextParserTests {
     arguments: [
       (".reg .b32 %r1; add.s32 %r1, 1, 2", 7, "expected ';', found '}'"),
       ("add.s32 %q, 1, 2;", 6, "'%q' is not declared"),
+      (".reg .b32 %r<5>; mov.b32 %r01, 1;", 6, "'%r01' is not declared"),
       ("bra NOWHERE;", 6, "'NOWHERE' is not declared"), (".reg .b33 %r1;", 6, "unknown type '.b33'"),
       (".reg .b32 %a;\n.reg .b32 %a;", 7, "'%a' is declared twice"),
       ("A: ret;\nA: ret;", 5, "'A' is declared twice"),

@@ -78,7 +78,8 @@ extension Parser {
   /// Sizes are multiplied later without looking: they must fit.
   private func checkSize(_ variable: Variable) throws(ParseError) {
     var count = 16 * 4
-    for dimension in variable.dimensions {
+    for (index, dimension) in variable.dimensions.enumerated() {
+      if dimension == 0, index > 0 { throw scanner.error(.numberOutOfRange("inner dimension 0")) }
       let (product, overflow) = count.multipliedReportingOverflow(by: max(dimension, 1))
       if overflow || product > 1 << 40 { throw scanner.error(.numberOutOfRange("\(dimension)")) }
       count = product

@@ -1,7 +1,7 @@
 /// Initial values of variables (PTX ISA 5.4.3).
 extension Parser {
   /// Values that a text can ask for without writing them: what braces leave out is zero.
-  private static let maximumCount = 1 << 24
+  private static let maximumCount = 1 << 22
 
   /// What stands behind `=`. An array without a size gets that of its values.
   mutating func initialValues(of variable: inout Variable) throws(ParseError) {
@@ -48,7 +48,7 @@ extension Parser {
     guard case .integer(let mask) = number, scanner.take(ASCII.open) else { return .number(number) }
     let bits = UInt64(bitPattern: mask)
     let byte = bits.trailingZeroBitCount / 8
-    guard bits == 0xFF << (UInt64(byte) * 8) else { throw scanner.unexpected("a number") }
+    guard byte < 8, bits == 0xFF << (UInt64(byte) * 8) else { throw scanner.unexpected("a number") }
     guard case .address(let symbol, let offset, let isGeneric) = try address(own: name) else {
       throw scanner.unexpected("an address")
     }

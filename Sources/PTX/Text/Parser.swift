@@ -55,6 +55,7 @@ struct Parser {
       scanner.skipSpace()
     }
     guard module.version.major > 0 else { throw scanner.unexpected("'.version'") }
+    guard !module.targets.isEmpty else { throw scanner.unexpected("'.target'") }
     return module
   }
 

@@ -176,7 +176,7 @@ struct Printer {
     case .address(let name, let offset, true): "generic(\(name))" + signed(offset)
     case .address(let name, let offset, false): name + signed(offset)
     case .addressByte(let name, let offset, let isGeneric, let byte):
-      "0x" + String(0xFF << UInt64(byte * 8), radix: 16, uppercase: true)
+      "0x" + String(UInt64(0xFF) << UInt64(byte * 8), radix: 16, uppercase: true)
         + "(\(initialValue(.address(name, offset: offset, isGeneric: isGeneric))))"
     }
   }
