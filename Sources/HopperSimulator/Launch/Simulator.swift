@@ -110,6 +110,8 @@ public final class Simulator {
         switch value {
         case .number(let number): Decoder.bits(number, variable.type)
         case .address(let name, let offset, _): (addresses[name] ?? 0) &+ UInt64(bitPattern: offset)
+        case .addressByte(let name, let offset, _, let byte):
+          ((addresses[name] ?? 0) &+ UInt64(bitPattern: offset)) >> UInt64(8 * byte) & 0xFF
         }
       for byte in 0..<min(size, 8) {
         bytes[index * size + byte] = UInt8(truncatingIfNeeded: bits >> UInt64(8 * byte))
