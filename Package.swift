@@ -62,7 +62,9 @@ let package = Package(
     .testTarget(name: "GPUDeviceTests", dependencies: ["GPUDevice"], swiftSettings: checked),
     .testTarget(
       name: "HopperSimulatorTests",
-      dependencies: ["HopperSimulator", "PTX", "GPUDevice", "SimulatorKernels", "LatentAttention"],
+      dependencies: [
+        "HopperSimulator", "PTX", "GPUDevice", "SimulatorKernels", "LatentAttention", "ExampleKernels",
+      ],
       swiftSettings: checked),
     .testTarget(name: "CommandTests", dependencies: ["mla"], swiftSettings: checked),
   ],
