@@ -16,6 +16,7 @@ let package = Package(
     .library(name: "CPUEngine", targets: ["CPUEngine"]),
     .library(name: "PTX", targets: ["PTX"]),
     .library(name: "ExampleKernels", targets: ["ExampleKernels"]),
+    .library(name: "AssemblerTools", targets: ["AssemblerTools"]),
     .library(name: "GPUDevice", targets: ["GPUDevice"]),
     .library(name: "HopperSimulator", targets: ["HopperSimulator"]),
     .library(name: "Workloads", targets: ["Workloads"]),
@@ -35,6 +36,7 @@ let package = Package(
     .target(name: "SimulatorKernels"),
     .target(
       name: "HopperSimulator", dependencies: ["PTX", "GPUDevice", "SimulatorKernels"], swiftSettings: checked),
+    .target(name: "AssemblerTools", swiftSettings: checked),
     .target(name: "Workloads", dependencies: ["LatentAttention"], swiftSettings: checked),
     .target(name: "Reports", dependencies: ["LatentAttention"], swiftSettings: checked),
     .executableTarget(
@@ -56,9 +58,16 @@ let package = Package(
     .testTarget(name: "WorkloadsTests", dependencies: ["Workloads"], swiftSettings: checked),
     .testTarget(
       name: "ReportsTests", dependencies: ["Reports", "LatentAttention"], swiftSettings: checked),
-    .testTarget(
-      name: "PTXTests", dependencies: ["PTX", "ExampleKernels", "LatentAttention"], exclude: ["Fixtures"],
+    .target(
+      name: "AssemblerSupport", dependencies: ["AssemblerTools"], path: "Tests/AssemblerSupport",
       swiftSettings: checked),
+    .testTarget(
+      name: "AssemblerToolsTests", dependencies: ["AssemblerTools", "AssemblerSupport"],
+      swiftSettings: checked),
+    .testTarget(
+      name: "PTXTests",
+      dependencies: ["PTX", "ExampleKernels", "LatentAttention", "AssemblerTools", "AssemblerSupport"],
+      exclude: ["Fixtures"], swiftSettings: checked),
     .testTarget(name: "GPUDeviceTests", dependencies: ["GPUDevice"], swiftSettings: checked),
     .testTarget(
       name: "HopperSimulatorTests",

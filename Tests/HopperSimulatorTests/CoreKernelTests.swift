@@ -107,4 +107,9 @@ struct ParameterBlock {
     while bytes.count % MemoryLayout<T>.alignment != 0 { bytes.append(0) }
     bytes += unsafe withUnsafeBytes(of: value) { unsafe Array($0) }
   }
+
+  mutating func append(_ value: [UInt8], alignment: Int) {
+    while bytes.count % alignment != 0 { bytes.append(0) }
+    bytes += value
+  }
 }

@@ -1,3 +1,5 @@
+import AssemblerSupport
+import AssemblerTools
 import PTX
 import Testing
 
@@ -16,7 +18,7 @@ struct LanguageAttentionTests {
     }
     #expect(products.count { $0.contains("m64n64k16") } == 36)
     #expect(products.count { $0.contains("m64n256k16") } == 4)
-    try Assembler.installed?.expectClean(kernel.module)
+    try Ptxas.forTests().expectClean(kernel.module)
   }
 }
 

@@ -1,3 +1,5 @@
+import AssemblerSupport
+import AssemblerTools
 import ExampleKernels
 import PTX
 import Testing
@@ -66,7 +68,7 @@ struct TextPrinterTests {
         """)
     #expect(module.description.contains("ab3;"))
     #expect(!module.description.contains("ab<"))
-    try Assembler.installed?.expectClean(module)
+    try Ptxas.forTests().expectClean(module)
   }
 
   @Test("What a function or a table names before it stands is declared in advance")
@@ -91,7 +93,7 @@ struct TextPrinterTests {
         ".func third(", ".func (.param .b32 r) first(",
       ])
     #expect(try Module(parsing: module.description) == module)
-    try Assembler.installed?.expectClean(module)
+    try Ptxas.forTests().expectClean(module)
   }
 
   @Test("Numbers keep their bits")

@@ -155,6 +155,17 @@ extension Interpreter {
     unsafe store(object, memory, address, at: time)
   }
 
+  /// Makes the phase of an mbarrier wait for more arrivals.
+  func addPending(_ count: Int, at address: UInt64) {
+    let rank = Int(address >> AddressWindow.sharedBits)
+    let offset = Int(address & (1 << AddressWindow.sharedBits - 1))
+    guard rank < cluster.blocks.count, offset + 8 <= cluster.blocks[rank].sharedByteCount else { return }
+    let memory = unsafe cluster.blocks[rank].shared + offset
+    guard var object = BarrierObject(bits: unsafe memory.load(as: UInt64.self)) else { return }
+    object.pending += count
+    unsafe memory.storeBytes(of: object.bits, as: UInt64.self)
+  }
+
   private func wake(_ address: UInt64, at time: UInt64) {
     for block in cluster.blocks {
       for warp in block.warps {

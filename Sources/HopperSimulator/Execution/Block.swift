@@ -31,6 +31,8 @@ struct NamedBarrier {
   /// Shared memory, the reserved bytes included.
   let shared: UnsafeMutableRawPointer
   let sharedByteCount: Int
+  /// When the bulk copies that it has started will have been issued.
+  var copyEngineTime: UInt64 = 0
   /// Warps that have not finished.
   var liveWarpCount: Int
 

@@ -20,6 +20,9 @@ enum Outcome {
   /// Whether no other cluster runs: then nothing has to wait for its turn.
   var isAlone = false
   private(set) var instructionCount: UInt64 = 0
+  /// Data that is on its way, in the order of its arrival.
+  var events: [PendingEvent] = []
+  var eventCount = 0
   /// Two rows for results that only some lanes keep.
   private let scratch: UnsafeMutableRawPointer
   /// The allocation that was used last.
@@ -38,13 +41,21 @@ enum Outcome {
   /// Instructions that a warp may be ahead of the others, so that not each needs a choice.
   private static let slack: UInt64 = 16
 
-  /// Runs all warps up to a time. Returns whether any instruction was executed.
+  /// Runs all warps, and lets data arrive, up to a time. Returns whether anything happened.
   func run(until end: UInt64) throws(SimulationError) -> Bool {
     let before = instructionCount
-    while let (warp, limit) = nextWarp(before: end) {
-      try run(warp, until: limit)
+    var hasArrived = false
+    while true {
+      let arrival = events.first?.time ?? .max
+      if let (warp, limit) = nextWarp(before: min(end, arrival)) {
+        try run(warp, until: limit)
+      } else if arrival < end {
+        hasArrived = true
+        try events.removeFirst().action(self)
+      } else {
+        return hasArrived || instructionCount != before
+      }
     }
-    return instructionCount != before
   }
 
   /// The warp that is behind all others, and how far it may run.
@@ -198,6 +209,9 @@ enum Outcome {
       // Nanoseconds are taken for cycles and a half: uncalibrated.
       warp.time += UInt64(lanes.uniformWord(i.a)) * 3 / 2
       return .next
+    case .asynchronousCopy, .asynchronousCopyGroup, .asynchronousCopyWait, .asynchronousCopyArrive, .bulkCopy,
+      .bulkReduce, .bulkGroup, .bulkWait, .tensorLoad, .tensorStore, .storeAsynchronous, .reduceAsynchronous:
+      return try executeAsynchronous(i, lanes, warp, place)
     case .fence, .prefetch, .gridLaunch, .gridWait, .nothing: return .next
     case .setRegisters: return try setRegisters(i, lanes, warp, place)
     default:

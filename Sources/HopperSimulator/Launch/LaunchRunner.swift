@@ -81,9 +81,10 @@ final class LaunchRunner {
   }
 
   private func retire() {
-    let finished = running.filter(\.cluster.isFinished)
+    // Stores that a finished cluster has started still arrive.
+    let finished = running.filter { $0.cluster.isFinished && $0.events.isEmpty }
     guard !finished.isEmpty else { return }
-    running.removeAll(where: \.cluster.isFinished)
+    running.removeAll { $0.cluster.isFinished && $0.events.isEmpty }
     for interpreter in finished {
       finishedInstructionCount += interpreter.instructionCount
       endTime = max(endTime, interpreter.cluster.blocks.flatMap(\.warps).map(\.time).max() ?? 0)
@@ -98,9 +99,11 @@ struct ProcessorLimits {
 }
 
 extension Interpreter {
-  /// When the earliest warp that can go on does so; nil when none can.
+  /// When the earliest warp that can go on does so, or the next data arrives; nil when nothing will.
   var nextTime: UInt64? {
-    cluster.blocks.flatMap(\.warps).filter { $0.live != 0 && $0.nextFragment() != nil }.map(\.time).min()
+    let warps = cluster.blocks.flatMap(\.warps).filter { $0.live != 0 && $0.nextFragment() != nil }.map(
+      \.time)
+    return (warps + (events.first.map { [$0.time] } ?? [])).min()
   }
 
   /// Who waits for what, in words.

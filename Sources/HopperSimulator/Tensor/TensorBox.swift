@@ -1,6 +1,6 @@
 /// One box of a tensor: where its rows lie in global and in shared memory.
 struct TensorBox {
-  let map: TensorMap
+  let map: TensorMapFields
   /// Of its first element, innermost first; may lie outside of the tensor.
   let start: [Int]
 

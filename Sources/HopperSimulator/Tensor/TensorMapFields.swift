@@ -2,7 +2,7 @@
 /// bytes of a tensor map. (The hardware's encoding is not documented; kernels only pass the bytes on.)
 ///
 /// Dimensions count from the innermost. Tiled mode without interleaving.
-package struct TensorMap: Sendable, Hashable {
+package struct TensorMapFields: Sendable, Hashable {
   /// Global address of the first element.
   package var address: UInt64
   package var element: TensorElement
@@ -64,7 +64,7 @@ package enum TensorElement: UInt8, Sendable, CaseIterable {
   }
 }
 
-extension TensorMap {
+extension TensorMapFields {
   /// Bytes of a tensor map.
   package static let byteCount = 128
   private static let mark: UInt32 = 0x5041_4D54
