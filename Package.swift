@@ -67,8 +67,7 @@ let package = Package(
     .testTarget(
       name: "PTXTests",
       dependencies: ["PTX", "ExampleKernels", "LatentAttention", "AssemblerTools", "AssemblerSupport"],
-      exclude: ["Fixtures"],
-      swiftSettings: checked),
+      exclude: ["Fixtures"], swiftSettings: checked),
     .testTarget(name: "GPUDeviceTests", dependencies: ["GPUDevice"], swiftSettings: checked),
     .testTarget(
       name: "HopperSimulatorTests",
