@@ -12,7 +12,7 @@ struct AsynchronousCopyTests {
     _ body: String, threads: Int = 32, input: [UInt8], outputByteCount: Int, maps: [TensorMapFields] = [],
     grid: Int = 1, cluster: Int = 1
   ) throws -> [UInt8] {
-    let device = Simulator(processorCount: 8)
+    let device = Simulator()
     let memory = DeviceMemory(device)
     let source = try memory.copy(input)
     let target = try memory.copy([UInt8](repeating: 0xEE, count: outputByteCount))

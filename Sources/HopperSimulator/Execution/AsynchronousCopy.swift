@@ -1,14 +1,11 @@
 /// Copies that run beside the warps: `cp.async`, bulk copies, tensor copies, `st.async` and `red.async`
 /// (PTX ISA 9.7.9.24 to 9.7.9.27). Data moves, and mbarriers are told, when the copy is done.
 extension Interpreter {
-  /// Latencies in cycles until data is there: uncalibrated.
+  /// Latencies in cycles: uncalibrated.
   private enum Latency {
-    static let copy: UInt64 = 500
-    static let bulk: UInt64 = 650
+    /// Until a bulk copy has read its source in shared memory, and until what it writes is everywhere.
     static let bulkRead: UInt64 = 100
-    static let remoteStore: UInt64 = 180
-    /// Bytes per cycle that one block's bulk copies move.
-    static let bulkRate = 64
+    static let bulkWrite: UInt64 = 600
   }
 
   func schedule(at time: UInt64, _ action: @escaping (Interpreter) throws(SimulationError) -> Void) {
@@ -27,8 +24,11 @@ extension Interpreter {
     case .asynchronousCopyGroup: warp.asynchronous.copies.commit()
     case .asynchronousCopyWait:
       // Commits of everything so far, so that `wait_all` finds it.
-      if i.operation == 1 { warp.asynchronous.copies.commit() }
-      warp.time = max(warp.time, warp.asynchronous.copies.ready(allBut: Int(i.immediate)).done)
+      if i.operation == 1, !warp.fragments[place].isGranted { warp.asynchronous.copies.commit() }
+      guard let times = warp.asynchronous.copies.ready(allBut: Int(i.immediate)) else {
+        return .blocked(.memory)
+      }
+      warp.time = max(warp.time, times.done)
     case .asynchronousCopyArrive: try arriveAfterCopies(i, lanes, warp, place)
     case .bulkGroup: lanes.forEachActiveLane { warp.asynchronous.bulk[$0, default: CopyGroups()].commit() }
     case .bulkWait: waitForBulk(i, lanes, warp)
@@ -51,7 +51,7 @@ extension Interpreter {
   private func waitForBulk(_ i: DecodedInstruction, _ lanes: LaneContext, _ warp: Warp) {
     lanes.forEachActiveLane { lane in
       guard var groups = warp.asynchronous.bulk[lane] else { return }
-      let times = groups.ready(allBut: Int(i.immediate))
+      guard let times = groups.ready(allBut: Int(i.immediate)) else { return }
       // Groups that have only been read stay to be waited for.
       if i.operation == 0 { warp.asynchronous.bulk[lane] = groups }
       warp.time = max(warp.time, i.operation == 1 ? times.read : times.done)
@@ -89,6 +89,7 @@ extension Interpreter {
     let byteCount = Int(i.elementBytes)
     let ignored = lanes.predicate(i.e)
     var moves: [CopyMove] = []
+    var access = MemoryAccess(byteCount: byteCount)
     var rest = lanes.active
     while rest != 0 {
       let lane = rest.trailingZeroBitCount
@@ -100,44 +101,54 @@ extension Interpreter {
       if size == 0 {
         unsafe moves.append(CopyMove(target: target, source: target, count: 0))
       } else {
+        access.add(lanes.doubleWord(i.b, lane), lane)
         let source = try unsafe memory(
           .global, lanes.doubleWord(i.b, lane), size, alignment: 1, lane, i, warp, place)
         unsafe moves.append(CopyMove(target: target, source: source, count: size))
       }
     }
-    let done = warp.time + Latency.copy
-    warp.asynchronous.copies.add(CopyTimes(read: done, done: done))
-    schedule(at: done) { _ throws(SimulationError) in
-      for move in moves { move.perform(byteCount) }
-    }
+    let group = warp.asynchronous.copies.addPending()
+    let runs = access.runs(lanes.active)
+    request(
+      runs, at: issueTime, warp, isWrite: false,
+      .action { [unowned self] done in
+        warp.asynchronous.copies.resolve(group, CopyTimes(read: done, done: done))
+        schedule(at: done) { _ throws(SimulationError) in
+          for move in moves { move.perform(byteCount) }
+        }
+      })
   }
 
   /// `cp.async.mbarrier.arrive`: the arrival of each thread happens when its copies so far are done.
   private func arriveAfterCopies(
     _ i: DecodedInstruction, _ lanes: LaneContext, _ warp: Warp, _ place: Int
   ) throws(SimulationError) {
-    let done = max(warp.time, warp.asynchronous.copies.latest.done)
+    let cluster = warp.block.cluster
+    let now = warp.time
     var rest = lanes.active
     while rest != 0 {
       let lane = rest.trailingZeroBitCount
       rest &= rest &- 1
       let address = lanes.doubleWord(i.c, lane) & 0xFFFF_FFFF
       // Without `.noinc` the phase waits for one arrival more, which this is.
-      if i.operation == 0 { addPending(1, at: address) }
-      schedule(at: done) { interpreter throws(SimulationError) in
-        interpreter.complete(bytes: 0, arrivals: 1, at: address, time: done)
+      if i.operation == 0 { addPending(1, at: address, in: cluster) }
+      warp.asynchronous.copies.whenDone { [unowned self] done in
+        let time = max(now, done)
+        schedule(at: time) { interpreter throws(SimulationError) in
+          interpreter.complete(bytes: 0, arrivals: 1, at: address, in: cluster, time: time)
+        }
       }
     }
   }
 
   // MARK: Bulk copies
 
-  /// When a bulk copy that starts now will have read and be done: one block's copies follow one another.
-  private func bulkTimes(_ byteCount: Int, _ warp: Warp) -> CopyTimes {
-    let block = warp.block
-    block.copyEngineTime =
-      max(block.copyEngineTime, warp.time) + UInt64((byteCount + Latency.bulkRate - 1) / Latency.bulkRate)
-    return CopyTimes(read: block.copyEngineTime + Latency.bulkRead, done: block.copyEngineTime + Latency.bulk)
+  /// When a bulk copy out of shared memory that starts now will have read, and be done.
+  private func writeTimes(_ byteCount: Int, _ warp: Warp) -> CopyTimes {
+    let wavefronts = warp.clock.wavefronts(byteCount)
+    let start = warp.clock.takeShared(at: issueTime, wavefronts: wavefronts)
+    let read = start + wavefronts + Latency.bulkRead
+    return CopyTimes(read: read, done: read + Latency.bulkWrite)
   }
 
   /// Blocks that a copy goes to: that of the address, or those of a mask, each at the same offset.
@@ -163,27 +174,42 @@ extension Interpreter {
     let toSpace: AddressSpace = i.operation == 2 ? .global : .shared
     let source = try unsafe memory(
       fromSpace, lanes.doubleWord(i.b, lane), byteCount, alignment: 16, lane, i, warp, place)
-    let times = bulkTimes(byteCount, warp)
     let reduction = i.opcode == .bulkReduce ? BulkReduction(i) : nil
     let addresses =
       toSpace == .global
       ? [lanes.doubleWord(i.a, lane)] : targets(i, lanes, lane, lanes.doubleWord(i.a, lane))
     let barrier = lanes.doubleWord(i.c, lane)
+    let cluster = warp.block.cluster
+    var moves: [(UInt64, BulkMove)] = []
     for address in addresses {
       let target = try unsafe memory(toSpace, address, byteCount, alignment: 16, lane, i, warp, place)
-      schedule(at: times.done) { interpreter throws(SimulationError) in
-        if let reduction {
-          unsafe reduction.apply(source, to: target, byteCount: byteCount)
-        } else {
-          unsafe target.copyMemory(from: source, byteCount: byteCount)
-        }
-        if toSpace == .shared {
-          interpreter.complete(
-            bytes: byteCount, at: Self.barrierAddress(barrier, of: i, beside: address), time: times.done)
+      unsafe moves.append((address, BulkMove(target: target, source: source, reduction: reduction)))
+    }
+    let arrive = { [unowned self] (done: UInt64) in
+      for (address, move) in moves {
+        schedule(at: done) { interpreter throws(SimulationError) in
+          move.perform(byteCount)
+          guard toSpace == .shared else { return }
+          let place = Self.barrierAddress(barrier, of: i, beside: address)
+          interpreter.complete(bytes: byteCount, at: place, in: cluster, time: done)
         }
       }
     }
-    if toSpace == .global { warp.asynchronous.bulk[lane, default: CopyGroups()].add(times) }
+    if fromSpace == .global {
+      let run = MemorySystem.Run(address: lanes.doubleWord(i.b, lane), byteCount: byteCount)
+      let extra = UInt64(launch.device.tensorCopyLatency.value)
+      request([run], at: issueTime, warp, isWrite: false, extraLatency: extra, .action(arrive))
+      return
+    }
+    var times = writeTimes(byteCount, warp)
+    if toSpace == .global {
+      warp.asynchronous.bulk[lane, default: CopyGroups()].add(times)
+      let run = MemorySystem.Run(address: lanes.doubleWord(i.a, lane), byteCount: byteCount)
+      request([run], at: issueTime, warp, isWrite: true, .nobody)
+    } else {
+      times.done = times.read + warp.clock.remoteSharedLatency
+    }
+    arrive(times.done)
   }
 
   /// The mbarrier that a copy into a block tells: with a multicast, that block's at the same offset.
@@ -243,18 +269,31 @@ extension Interpreter {
   ) throws(SimulationError) {
     let box = try box(i, lanes, lane, warp, place)
     let byteCount = box.map.boxByteCount
-    let times = bulkTimes(byteCount, warp)
     let barrier = lanes.doubleWord(i.c, lane)
+    let cluster = warp.block.cluster
+    let here = self.place(Int(i.statement), warp, warp.fragments[place].frame.program)
+    var bases: [(UInt64, SharedBase)] = []
     for address in targets(i, lanes, lane, lanes.doubleWord(i.a, lane)) {
       let target = try unsafe memory(.shared, address, byteCount, alignment: 128, lane, i, warp, place)
-      let here = self.place(Int(i.statement), warp, warp.fragments[place].frame.program)
-      schedule(at: times.done) { interpreter throws(SimulationError) in
-        let offset = Int(address & (1 << AddressWindow.sharedBits - 1))
-        try unsafe interpreter.load(box, into: target - offset, at: offset, here, lane)
-        interpreter.complete(
-          bytes: byteCount, at: Self.barrierAddress(barrier, of: i, beside: address), time: times.done)
-      }
+      unsafe bases.append((address, SharedBase(target - Self.sharedOffset(address))))
     }
+    let extra = UInt64(launch.device.tensorCopyLatency.value)
+    request(
+      box.runs, at: issueTime, warp, isWrite: false, extraLatency: extra,
+      .action { [unowned self] done in
+        for (address, base) in bases {
+          schedule(at: done) { interpreter throws(SimulationError) in
+            try unsafe interpreter.load(box, into: base.pointer, at: Self.sharedOffset(address), here, lane)
+            let place = Self.barrierAddress(barrier, of: i, beside: address)
+            interpreter.complete(bytes: byteCount, at: place, in: cluster, time: done)
+          }
+        }
+      })
+  }
+
+  /// The offset of a shared address in its block's memory.
+  private static func sharedOffset(_ address: UInt64) -> Int {
+    Int(address & (1 << AddressWindow.sharedBits - 1))
   }
 
   /// Copies a box into a block's shared memory.
@@ -304,13 +343,15 @@ extension Interpreter {
     let byteCount = box.map.boxByteCount
     let address = lanes.doubleWord(i.a, lane) & 0xFFFF_FFFF
     let source = try unsafe memory(.shared, address, byteCount, alignment: 128, lane, i, warp, place)
-    let offset = Int(address & (1 << AddressWindow.sharedBits - 1))
-    let times = bulkTimes(byteCount, warp)
+    let offset = Self.sharedOffset(address)
+    let times = writeTimes(byteCount, warp)
     warp.asynchronous.bulk[lane, default: CopyGroups()].add(times)
     let reduction = i.operation == 0 ? nil : BulkReduction(i.operation - 1, box.map.element.atomicElement)
     let here = self.place(Int(i.statement), warp, warp.fragments[place].frame.program)
+    let base = unsafe SharedBase(source - offset)
+    request(box.runs, at: issueTime, warp, isWrite: true, .nobody)
     schedule(at: times.done) { interpreter throws(SimulationError) in
-      try unsafe interpreter.store(box, from: source - offset, at: offset, reduction, here, lane)
+      try unsafe interpreter.store(box, from: base.pointer, at: offset, reduction, here, lane)
     }
   }
 
@@ -358,7 +399,8 @@ extension Interpreter {
     guard let element = AtomicElement(rawValue: i.type) else { return }
     let operation = i.opcode == .reduceAsynchronous ? AtomicOperation(rawValue: i.operation) : nil
     let barrier = lanes.doubleWord(i.c, lane) & 0xFFFF_FFFF
-    let done = warp.time + Latency.remoteStore
+    let cluster = warp.block.cluster
+    let done = issueTime + warp.clock.remoteSharedLatency
     schedule(at: done) { interpreter throws(SimulationError) in
       for (index, value) in values.enumerated() {
         let memory = unsafe target + index * size
@@ -366,7 +408,37 @@ extension Interpreter {
         let new = operation.map { AtomicArithmetic.result($0, element, old, value, 0) } ?? value
         unsafe AtomicArithmetic.store(new, memory, element)
       }
-      interpreter.complete(bytes: size * count, at: barrier, time: done)
+      interpreter.complete(bytes: size * count, at: barrier, in: cluster, time: done)
+    }
+  }
+}
+
+/// Byte 0 of a block's shared memory.
+@safe private struct SharedBase {
+  let pointer: UnsafeMutableRawPointer
+
+  @unsafe init(_ pointer: UnsafeMutableRawPointer) {
+    unsafe self.pointer = pointer
+  }
+}
+
+/// What a bulk copy moves.
+@safe private struct BulkMove {
+  private let target: UnsafeMutableRawPointer
+  private let source: UnsafeMutableRawPointer
+  private let reduction: BulkReduction?
+
+  @unsafe init(target: UnsafeMutableRawPointer, source: UnsafeMutableRawPointer, reduction: BulkReduction?) {
+    unsafe self.target = target
+    unsafe self.source = source
+    self.reduction = reduction
+  }
+
+  func perform(_ byteCount: Int) {
+    if let reduction {
+      unsafe reduction.apply(source, to: target, byteCount: byteCount)
+    } else {
+      unsafe target.copyMemory(from: source, byteCount: byteCount)
     }
   }
 }

@@ -10,27 +10,68 @@ struct CopyTimes {
 }
 
 /// Groups of copies of one kind: the open one, and those that are committed, oldest first.
+///
+/// When a copy will be done is known at the end of the window in which it starts; until then it is pending.
 struct CopyGroups {
-  private var open = CopyTimes()
-  private var committed: [CopyTimes] = []
-  /// Of all copies ever.
-  private(set) var latest = CopyTimes()
+  private struct Group {
+    var number = 0
+    var times = CopyTimes()
+    var pendingCount = 0
+  }
 
+  private var open = Group()
+  private var committed: [Group] = []
+  private var latest = CopyTimes()
+  private var pendingCount = 0
+  private var deferred: [(UInt64) -> Void] = []
+
+  /// A copy whose times are known.
   mutating func add(_ times: CopyTimes) {
-    open.include(times)
+    open.times.include(times)
     latest.include(times)
+  }
+
+  /// A copy whose times are not known yet. Returns the number of its group.
+  mutating func addPending() -> Int {
+    open.pendingCount += 1
+    pendingCount += 1
+    return open.number
+  }
+
+  /// Says when a pending copy of a group will be done.
+  mutating func resolve(_ number: Int, _ times: CopyTimes) {
+    latest.include(times)
+    pendingCount -= 1
+    if open.number == number {
+      open.times.include(times)
+      open.pendingCount -= 1
+    } else if let place = committed.firstIndex(where: { $0.number == number }) {
+      committed[place].times.include(times)
+      committed[place].pendingCount -= 1
+    }
+    guard pendingCount == 0 else { return }
+    let actions = deferred
+    deferred = []
+    for action in actions { action(latest.done) }
   }
 
   mutating func commit() {
     committed.append(open)
-    open = CopyTimes()
+    open = Group(number: open.number + 1)
   }
 
-  /// When all but the newest `count` groups are ready; those are forgotten.
-  mutating func ready(allBut count: Int) -> CopyTimes {
-    var times = CopyTimes()
-    while committed.count > count { times.include(committed.removeFirst()) }
+  /// When all but the newest `count` groups are ready, which are then forgotten; nil while that is not known.
+  mutating func ready(allBut count: Int) -> CopyTimes? {
+    let old = max(0, committed.count - count)
+    guard committed.prefix(old).allSatisfy({ $0.pendingCount == 0 }) else { return nil }
+    let times = committed.prefix(old).reduce(into: CopyTimes()) { $0.include($1.times) }
+    committed.removeFirst(old)
     return times
+  }
+
+  /// Does something when all copies so far are done; their time is given to it, as soon as it is known.
+  mutating func whenDone(_ action: @escaping (UInt64) -> Void) {
+    if pendingCount == 0 { action(latest.done) } else { deferred.append(action) }
   }
 }
 

@@ -130,21 +130,22 @@ extension Interpreter {
       throw error(.badOperand("mbarrier with a tx-count of \(object.transactions)"), i, warp, place)
     }
     object.pending -= arrivals
-    unsafe store(object, memory, address, at: warp.time)
+    unsafe store(object, memory, address, in: warp.block.cluster, at: warp.time)
   }
 
   /// Writes an object back, and wakes who waits for its phase if that has ended.
   @unsafe func store(
-    _ object: BarrierObject, _ memory: UnsafeMutableRawPointer, _ address: UInt64, at time: UInt64
+    _ object: BarrierObject, _ memory: UnsafeMutableRawPointer, _ address: UInt64, in cluster: Cluster,
+    at time: UInt64
   ) {
     var object = object
     let isComplete = object.advance()
     unsafe memory.storeBytes(of: object.bits, as: UInt64.self)
-    if isComplete { wake(address, at: time) }
+    if isComplete { wake(address, in: cluster, at: time) }
   }
 
   /// Bytes of an asynchronous copy have come, or an asynchronous operation has arrived.
-  func complete(bytes: Int, arrivals: Int = 0, at address: UInt64, time: UInt64) {
+  func complete(bytes: Int, arrivals: Int = 0, at address: UInt64, in cluster: Cluster, time: UInt64) {
     let rank = Int(address >> AddressWindow.sharedBits)
     let offset = Int(address & (1 << AddressWindow.sharedBits - 1))
     guard rank < cluster.blocks.count, offset + 8 <= cluster.blocks[rank].sharedByteCount else { return }
@@ -152,11 +153,11 @@ extension Interpreter {
     guard var object = BarrierObject(bits: unsafe memory.load(as: UInt64.self)) else { return }
     object.transactions -= bytes
     object.pending -= min(arrivals, object.pending)
-    unsafe store(object, memory, address, at: time)
+    unsafe store(object, memory, address, in: cluster, at: time)
   }
 
   /// Makes the phase of an mbarrier wait for more arrivals.
-  func addPending(_ count: Int, at address: UInt64) {
+  func addPending(_ count: Int, at address: UInt64, in cluster: Cluster) {
     let rank = Int(address >> AddressWindow.sharedBits)
     let offset = Int(address & (1 << AddressWindow.sharedBits - 1))
     guard rank < cluster.blocks.count, offset + 8 <= cluster.blocks[rank].sharedByteCount else { return }
@@ -166,13 +167,12 @@ extension Interpreter {
     unsafe memory.storeBytes(of: object.bits, as: UInt64.self)
   }
 
-  private func wake(_ address: UInt64, at time: UInt64) {
+  private func wake(_ address: UInt64, in cluster: Cluster, at time: UInt64) {
     for block in cluster.blocks {
       for warp in block.warps {
-        for place in warp.fragments.indices {
-          guard case .object(address, _) = warp.fragments[place].wait else { continue }
-          warp.fragments[place].wait = .nothing
-          warp.time = max(warp.time, time)
+        warp.release(at: time + warp.clock.barrierLatency) { wait in
+          if case .object(address, _) = wait { return true }
+          return false
         }
       }
     }

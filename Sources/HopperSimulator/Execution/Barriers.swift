@@ -45,10 +45,9 @@ extension Interpreter {
     block.barriers[number] = NamedBarrier()
     for warp in block.warps {
       for place in warp.fragments.indices where warp.fragments[place].wait == .barrier(number) {
-        warp.fragments[place].wait = .nothing
         warp.fragments[place].isGranted = true
-        warp.time = max(warp.time, time)
       }
+      warp.release(at: time + warp.clock.barrierLatency) { $0 == .barrier(number) }
     }
   }
 
@@ -77,8 +76,8 @@ extension Interpreter {
       warp.clusterArrivals |= lanes.active
       if warp.clusterArrivals & warp.live == warp.live, !warp.hasArrivedAtCluster {
         warp.hasArrivedAtCluster = true
-        cluster.arrivedWarpCount += 1
-        completeClusterBarrier(at: warp.time)
+        warp.block.cluster.arrivedWarpCount += 1
+        completeClusterBarrier(warp.block.cluster, at: warp.time)
       }
       return .next
     }
@@ -92,7 +91,7 @@ extension Interpreter {
   }
 
   /// Ends the phase of the cluster's barrier if all warps that have not exited have arrived.
-  func completeClusterBarrier(at time: UInt64) {
+  func completeClusterBarrier(_ cluster: Cluster, at time: UInt64) {
     let warps = cluster.blocks.flatMap(\.warps).filter { $0.live != 0 }
     guard !warps.isEmpty, warps.allSatisfy(\.hasArrivedAtCluster) else { return }
     cluster.arrivedWarpCount = 0
@@ -100,10 +99,7 @@ extension Interpreter {
       warp.hasArrivedAtCluster = false
       warp.clusterArrivals = 0
       warp.isClusterPhaseDone = true
-      for place in warp.fragments.indices where warp.fragments[place].wait == .cluster {
-        warp.fragments[place].wait = .nothing
-        warp.time = max(warp.time, time)
-      }
+      warp.release(at: time + warp.clock.clusterBarrierLatency) { $0 == .cluster }
     }
   }
 
@@ -129,11 +125,6 @@ extension Interpreter {
 
   /// Lets those try again who wait for registers.
   func grantRegisters(_ block: Block, at time: UInt64) {
-    for warp in block.warps {
-      for place in warp.fragments.indices where warp.fragments[place].wait == .registers {
-        warp.fragments[place].wait = .nothing
-        warp.time = max(warp.time, time)
-      }
-    }
+    for warp in block.warps { warp.release(at: time) { $0 == .registers } }
   }
 }

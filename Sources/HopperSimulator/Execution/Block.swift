@@ -31,12 +31,13 @@ struct NamedBarrier {
   /// Shared memory, the reserved bytes included.
   let shared: UnsafeMutableRawPointer
   let sharedByteCount: Int
-  /// When the bulk copies that it has started will have been issued.
-  var copyEngineTime: UInt64 = 0
   /// Warps that have not finished.
   var liveWarpCount: Int
 
-  init(_ launch: LaunchContext, index: Int, position: Extent, processor: Int, cluster: Cluster, rank: Int) {
+  @unsafe init(
+    _ launch: LaunchContext, index: Int, position: Extent, processor: Int, cluster: Cluster, rank: Int,
+    clock: ProcessorClock, slots: UnsafeMutablePointer<UInt64>
+  ) {
     self.index = index
     self.position = position
     self.processor = processor
@@ -50,8 +51,9 @@ struct NamedBarrier {
     liveWarpCount = (threadCount + 31) / 32
     warps = (0..<liveWarpCount).map { warp in
       let threads = min(32, threadCount - warp * 32)
-      return Warp(
-        self, index: warp, threads: threads == 32 ? .max : 1 << UInt32(threads) - 1, program: launch.program)
+      return unsafe Warp(
+        self, index: warp, threads: threads == 32 ? .max : 1 << UInt32(threads) - 1, program: launch.program,
+        clock: clock, slot: slots + warp)
     }
     for warp in warps { warp.registersPerThread = launch.registersPerThread }
   }
@@ -70,7 +72,14 @@ final class Cluster {
   /// Warps that have arrived at the cluster's barrier in this phase.
   var arrivedWarpCount = 0
 
-  init(_ launch: LaunchContext, index: Int, processors: [Int]) {
+  /// Warps of a block of the launch.
+  static func warpCount(_ launch: LaunchContext) -> Int { (launch.configuration.block.count + 31) / 32 }
+
+  /// A cluster on multiprocessors, one for each block; `slots` are where the interpreter looks up its warps.
+  @unsafe init(
+    _ launch: LaunchContext, index: Int, processors: [Int], clocks: [ProcessorClock],
+    slots: UnsafeMutablePointer<UInt64>
+  ) {
     self.index = index
     let shape = launch.configuration.cluster
     let clusters = launch.clusterGrid
@@ -80,12 +89,16 @@ final class Cluster {
       let block = Extent(
         position.x * shape.x + place.x, position.y * shape.y + place.y, position.z * shape.z + place.z)
       let grid = launch.configuration.grid
-      return Block(
+      return unsafe Block(
         launch, index: block.x + grid.x * (block.y + grid.y * block.z), position: block,
-        processor: processors[rank], cluster: self, rank: rank)
+        processor: processors[rank], cluster: self, rank: rank, clock: clocks[rank],
+        slots: slots + rank * Self.warpCount(launch))
     }
+    warps = blocks.flatMap(\.warps)
   }
 
+  /// Of all blocks, in the order of rank.
+  private(set) var warps: [Warp] = []
   var isFinished: Bool { blocks.allSatisfy(\.isFinished) }
   var liveWarpCount: Int { blocks.reduce(0) { $0 + $1.liveWarpCount } }
 }

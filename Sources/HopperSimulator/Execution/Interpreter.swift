@@ -10,36 +10,93 @@ enum Outcome {
   case placed
 }
 
-/// Executes the warps of one cluster.
+/// Executes the warps of the clusters that are resident on some multiprocessors: as many as a cluster has blocks.
 ///
-/// One interpreter is used by one thread at a time. Clusters meet only in global memory, and where order matters they
-/// wait for their turn, see `LaunchRunner`.
-@safe final class Interpreter {
+/// One interpreter is used by one thread at a time. Interpreters meet only in global memory, and where order matters
+/// they wait for their turn, see `LaunchRunner`.
+@safe final class Interpreter: @unchecked Sendable {
   let launch: LaunchContext
-  let cluster: Cluster
-  /// Whether no other cluster runs: then nothing has to wait for its turn.
+  /// Of the blocks of its clusters, by rank.
+  let processors: [Int]
+  let clocks: [ProcessorClock]
+  /// Resident clusters, each at its place, which another takes when it has ended.
+  private(set) var clusters: [Cluster?]
+  /// Whether no other interpreter has work: then nothing has to wait for its turn.
   var isAlone = false
   private(set) var instructionCount: UInt64 = 0
   /// Data that is on its way, in the order of its arrival.
   var events: [PendingEvent] = []
   var eventCount = 0
-  /// Two rows for results that only some lanes keep.
-  private let scratch: UnsafeMutableRawPointer
+  /// What has been asked of global memory in this window.
+  var requests: [MemorySystem.Request] = []
+  /// When the instruction that is being executed has its operands.
+  var issueTime: UInt64 = 0
   /// The allocation that was used last.
   var lastAllocation: GlobalMemory.Allocation?
+  /// Two rows for results that only some lanes keep.
+  private let scratch: UnsafeMutableRawPointer
+  /// When each warp can go on; the largest number for one that cannot, and for none.
+  private let slots: UnsafeMutablePointer<UInt64>
+  private let slotCount: Int
+  private let warpCount: Int
 
-  init(_ launch: LaunchContext, _ cluster: Cluster) {
+  /// Interprets on so many multiprocessors, which hold so many clusters at once.
+  init(_ launch: LaunchContext, processors: [Int], residentClusters: Int, device: DeviceDescription) {
     self.launch = launch
-    self.cluster = cluster
+    self.processors = processors
+    clocks = processors.map { _ in ProcessorClock(device) }
+    clusters = Array(repeating: nil, count: residentClusters)
     unsafe scratch = .allocate(byteCount: 256, alignment: 64)
+    warpCount = Cluster.warpCount(launch) * processors.count
+    slotCount = residentClusters * warpCount
+    unsafe slots = .allocate(capacity: slotCount)
+    unsafe slots.initialize(repeating: .max, count: slotCount)
   }
 
-  deinit { unsafe scratch.deallocate() }
+  deinit {
+    unsafe scratch.deallocate()
+    unsafe slots.deallocate()
+  }
+
+  // MARK: Clusters
+
+  var residentCount: Int { clusters.count { $0 != nil } }
+  var hasRoom: Bool { residentCount < clusters.count }
+  var isIdle: Bool { residentCount == 0 && events.isEmpty }
+
+  /// Starts a cluster of the grid at a time. There must be room.
+  func start(_ index: Int, at time: UInt64) {
+    guard let place = clusters.firstIndex(where: { $0 == nil }) else { return }
+    let cluster = unsafe Cluster(
+      launch, index: index, processors: processors, clocks: clocks, slots: slots + place * warpCount)
+    for warp in cluster.warps {
+      warp.time = time
+      warp.publish()
+    }
+    clusters[place] = cluster
+  }
+
+  /// Forgets clusters that have ended. Returns when the last of them has.
+  func retire() -> UInt64? {
+    var end: UInt64?
+    for place in clusters.indices {
+      guard let cluster = clusters[place], cluster.isFinished else { continue }
+      end = max(end ?? 0, cluster.warps.map(\.time).max() ?? 0)
+      clusters[place] = nil
+    }
+    return end
+  }
 
   // MARK: Warps
 
-  /// Instructions that a warp may be ahead of the others, so that not each needs a choice.
-  private static let slack: UInt64 = 16
+  /// Of all resident clusters.
+  var warps: [Warp] { clusters.flatMap { $0?.warps ?? [] } }
+
+  /// When the first warp can go on; the largest number when none can.
+  var warpTime: UInt64 { nextSlot().time }
+
+  /// Cycles that a warp may be ahead of the others, so that not each instruction needs a choice.
+  private static let slack: UInt64 = 8
 
   /// Runs all warps, and lets data arrive, up to a time. Returns whether anything happened.
   func run(until end: UInt64) throws(SimulationError) -> Bool {
@@ -47,8 +104,10 @@ enum Outcome {
     var hasArrived = false
     while true {
       let arrival = events.first?.time ?? .max
-      if let (warp, limit) = nextWarp(before: min(end, arrival)) {
-        try run(warp, until: limit)
+      let (slot, time, second) = nextSlot()
+      if time < min(end, arrival), let cluster = clusters[slot / warpCount] {
+        let limit = max(time + 1, min(end, arrival, second &+ Self.slack))
+        try run(cluster.warps[slot % warpCount], until: limit)
       } else if arrival < end {
         hasArrived = true
         try events.removeFirst().action(self)
@@ -58,21 +117,22 @@ enum Outcome {
     }
   }
 
-  /// The warp that is behind all others, and how far it may run.
-  private func nextWarp(before end: UInt64) -> (Warp, UInt64)? {
-    var best: Warp?
-    var second = end
-    for block in cluster.blocks {
-      for warp in block.warps where warp.live != 0 && warp.time < end && warp.nextFragment() != nil {
-        if let current = best, current.time <= warp.time {
-          second = min(second, warp.time)
-        } else {
-          if let current = best { second = min(second, current.time) }
-          best = warp
-        }
+  /// The warp that is behind all others, its time, and that of the next; the largest number for none.
+  private func nextSlot() -> (slot: Int, time: UInt64, second: UInt64) {
+    var best = 0
+    var time = UInt64.max
+    var second = UInt64.max - Self.slack
+    for slot in 0..<slotCount {
+      let other = unsafe slots[slot]
+      if other < time {
+        second = min(second, time)
+        time = other
+        best = slot
+      } else if other < second {
+        second = other
       }
     }
-    return best.map { ($0, min(end, second + Self.slack)) }
+    return (best, time, second)
   }
 
   /// Runs a warp until it can not go on, or has reached a time.
@@ -80,6 +140,7 @@ enum Outcome {
     while warp.time < end, let place = warp.nextFragment() {
       try run(warp, place, until: end)
     }
+    warp.publish()
   }
 
   /// Executes one instruction of a fragment that has its turn.
@@ -87,6 +148,7 @@ enum Outcome {
     warp.fragments[place].wait = .nothing
     warp.fragments[place].isGranted = true
     try run(warp, place, until: warp.time + 1)
+    warp.publish()
   }
 
   // MARK: Instructions
@@ -101,26 +163,39 @@ enum Outcome {
     var lanes = unsafe LaneContext(
       registers: frame.registers, constants: program.constants.base, predicates: frame.predicates,
       scratch: scratch)
+    var timing = unsafe InstructionClock(warp, frame)
+    let isWhole = warp.fragments.count == 1
     let others = otherIndex(warp, place)
     var index = fragment.index
-    var time = warp.time
     var executed: UInt64 = 0
     defer { instructionCount += executed }
-    while time < end {
+    while timing.time < end {
       let instruction = unsafe UnsafePointer(code + index)
       let predicate = unsafe instruction.pointee.predicate
       lanes.active = predicate == .always ? fragment.mask : fragment.mask & lanes.predicate(predicate.index)
+      guard timing.issue(index) else {
+        // An operand is on its way from memory: when it is there, this instruction comes again.
+        leave(warp, place, index, timing, executed)
+        warp.fragments[place].wait = .memory
+        return
+      }
       executed += 1
-      time += 1
       if unsafe lanes.executeArithmetic(instruction, vectors) {
+        timing.finish(index)
         index += 1
+      } else if unsafe isWhole && instruction.pointee.opcode == .branch
+        && (lanes.active == 0 || lanes.active == fragment.mask)
+      {
+        index = unsafe lanes.active == 0 ? index + 1 : Int(instruction.pointee.immediate)
       } else {
-        warp.time = time
-        warp.fragments[place].index = index
+        leave(warp, place, index, timing, executed)
+        issueTime = timing.start
         let outcome = try unsafe execute(instruction.pointee, lanes, warp, place, program)
         switch outcome {
         case .next:
           warp.fragments[place].isGranted = false
+          timing.time = max(timing.time, warp.time)
+          unsafe finish(instruction.pointee.opcode, &timing, index)
           index += 1
         case .blocked(let wait):
           warp.fragments[place].isGranted = false
@@ -130,19 +205,29 @@ enum Outcome {
           return
         case .placed: return
         }
-        time = warp.time
       }
       if index >= others {
-        warp.fragments[place].index = index
-        warp.time = time
-        warp.turns += 1
+        leave(warp, place, index, timing, executed)
         mergeFragments(warp)
         return
       }
     }
-    warp.turns += Int(executed)
+    leave(warp, place, index, timing, executed)
+  }
+
+  /// Puts back what a run has changed of a warp.
+  private func leave(_ warp: Warp, _ place: Int, _ index: Int, _ timing: InstructionClock, _ executed: UInt64)
+  {
+    warp.time = timing.time
+    warp.blockTime = timing.blockTime
     warp.fragments[place].index = index
-    warp.time = time
+    warp.turns += Int(executed)
+  }
+
+  /// Results of loads have their own times; those of everything else come after the unit's latency.
+  @inline(__always)
+  private func finish(_ opcode: Opcode, _ timing: inout InstructionClock, _ index: Int) {
+    if opcode != .load { timing.finish(index) }
   }
 
   /// The lowest place of other lanes of the warp that can go on: there these have to stop.
@@ -299,7 +384,7 @@ enum Outcome {
       block.liveWarpCount -= 1
       block.freeRegisters += warp.registersPerThread * 32
       for barrier in block.barriers.indices { completeBarrier(block, barrier, at: warp.time) }
-      completeClusterBarrier(at: warp.time)
+      completeClusterBarrier(block.cluster, at: warp.time)
       grantRegisters(block, at: warp.time)
     }
     return .placed

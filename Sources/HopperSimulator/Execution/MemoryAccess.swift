@@ -60,8 +60,9 @@ extension Interpreter {
   @unsafe func sharedMemory(_ address: UInt64, _ byteCount: Int, _ warp: Warp) -> UnsafeMutableRawPointer? {
     let rank = Int(truncatingIfNeeded: address >> AddressWindow.sharedBits)
     let offset = Int(address & (1 << AddressWindow.sharedBits - 1))
-    guard rank < cluster.blocks.count else { return nil }
-    let block = rank == warp.block.rank ? warp.block : cluster.blocks[rank]
+    let blocks = warp.block.cluster.blocks
+    guard rank < blocks.count else { return nil }
+    let block = rank == warp.block.rank ? warp.block : blocks[rank]
     guard offset >= AddressWindow.reservedShared, offset + byteCount <= block.sharedByteCount else {
       return nil
     }
@@ -76,21 +77,24 @@ extension Interpreter {
     return MemoryOrder(rawValue: i.modifiers)?.isOrdered ?? false
   }
 
-  // MARK: Loads
+  // MARK: Loads and stores
 
-  func load(_ i: DecodedInstruction, _ lanes: LaneContext, _ warp: Warp, _ place: Int) throws(SimulationError)
-    -> Outcome
-  {
+  func load(
+    _ i: DecodedInstruction, _ lanes: LaneContext, _ warp: Warp, _ place: Int
+  ) throws(SimulationError) -> Outcome {
     if lanes.active == 0 { return .next }
     if mustWait(i, warp, place) { return .blocked(.turn) }
     let elementBytes = Int(i.elementBytes)
     let count = Int(i.elementCount)
     let vectors = unsafe warp.fragments[place].frame.program.code.vectors
+    var access = MemoryAccess(byteCount: elementBytes * count)
     var rest = lanes.active
     while rest != 0 {
       let lane = rest.trailingZeroBitCount
       rest &= rest &- 1
-      let source = try unsafe memory(i, address(i, lanes, lane), elementBytes * count, lane, warp, place)
+      let address = address(i, lanes, lane)
+      access.add(address, lane)
+      let source = try unsafe memory(i, address, elementBytes * count, lane, warp, place)
       for element in 0..<count {
         let slot = unsafe vectors[Int(i.extra) + element]
         let bits = unsafe Self.element(
@@ -102,6 +106,7 @@ extension Interpreter {
         }
       }
     }
+    time(access, i, lanes.active, warp, place, isWrite: false)
     return .next
   }
 
@@ -126,21 +131,22 @@ extension Interpreter {
     }
   }
 
-  // MARK: Stores
-
-  func store(_ i: DecodedInstruction, _ lanes: LaneContext, _ warp: Warp, _ place: Int)
-    throws(SimulationError) -> Outcome
-  {
+  func store(
+    _ i: DecodedInstruction, _ lanes: LaneContext, _ warp: Warp, _ place: Int
+  ) throws(SimulationError) -> Outcome {
     if lanes.active == 0 { return .next }
     if mustWait(i, warp, place) { return .blocked(.turn) }
     let elementBytes = Int(i.elementBytes)
     let count = Int(i.elementCount)
     let vectors = unsafe warp.fragments[place].frame.program.code.vectors
+    var access = MemoryAccess(byteCount: elementBytes * count)
     var rest = lanes.active
     while rest != 0 {
       let lane = rest.trailingZeroBitCount
       rest &= rest &- 1
-      let target = try unsafe memory(i, address(i, lanes, lane), elementBytes * count, lane, warp, place)
+      let address = address(i, lanes, lane)
+      access.add(address, lane)
+      let target = try unsafe memory(i, address, elementBytes * count, lane, warp, place)
       for element in 0..<count {
         let slot = unsafe vectors[Int(i.extra) + element]
         let bits =
@@ -154,6 +160,96 @@ extension Interpreter {
         }
       }
     }
+    time(access, i, lanes.active, warp, place, isWrite: true)
     return .next
+  }
+
+  // MARK: Time
+
+  /// Takes the time of an access: of shared memory at once, of global memory when the window ends.
+  private func time(
+    _ access: MemoryAccess, _ i: DecodedInstruction, _ active: UInt32, _ warp: Warp, _ place: Int,
+    isWrite: Bool
+  ) {
+    let frame = warp.fragments[place].frame
+    let index = warp.fragments[place].index
+    let space = i.space == .generic ? Self.space(ofGeneric: access.first) : i.space
+    switch space {
+    case .shared:
+      let remote = access.first >> AddressWindow.sharedBits & 0xFF != UInt64(warp.block.rank)
+      let (wavefronts, least) = access.wavefronts(active)
+      let start = warp.clock.takeShared(at: issueTime, wavefronts: wavefronts, conflicts: wavefronts - least)
+      let latency = remote ? warp.clock.remoteSharedLatency : warp.clock.sharedLatency
+      if !isWrite { frame.setReady(index, at: start + wavefronts - 1 + latency) }
+    case .global, .generic:
+      request(
+        access.runs(active), at: issueTime, warp, isWrite: isWrite,
+        isWrite ? .nobody : .registers(frame, frame.results(index)))
+      if !isWrite { frame.setReady(index, at: Frame.isComing) }
+    case .local, .frame, .parameter:
+      // Spilled registers and parameters are taken to be in L1 and in the constant cache.
+      if !isWrite { frame.setReady(index, at: issueTime + warp.clock.sharedLatency) }
+    }
+  }
+
+  /// Asks for global memory; the answer comes at the end of the window.
+  func request(
+    _ runs: [MemorySystem.Run], at time: UInt64, _ warp: Warp, isWrite: Bool, extraLatency: UInt64 = 0,
+    _ completion: MemorySystem.Completion
+  ) {
+    requests.append(
+      MemorySystem.Request(
+        time: time, processor: warp.block.processor, sequence: requests.count, isWrite: isWrite, runs: runs,
+        extraLatency: extraLatency, completion: completion))
+  }
+}
+
+/// The addresses of one access of a warp.
+struct MemoryAccess {
+  private var addresses = InlineArray<32, UInt64>(repeating: 0)
+  private let byteCount: Int
+  /// Of the first lane.
+  private(set) var first: UInt64 = 0
+  /// Whether each lane follows the one before it without a gap.
+  private var isLinear = true
+  private var next: UInt64 = 0
+  private var isEmpty = true
+
+  init(byteCount: Int) {
+    self.byteCount = byteCount
+  }
+
+  @inline(__always)
+  mutating func add(_ address: UInt64, _ lane: Int) {
+    if isEmpty {
+      first = address
+      isEmpty = false
+    } else if address != next {
+      isLinear = false
+    }
+    next = address &+ UInt64(byteCount)
+    addresses[lane] = address
+  }
+
+  /// Wavefronts of shared memory, and as many as there would be without conflicts.
+  func wavefronts(_ active: UInt32) -> (UInt64, UInt64) {
+    if isLinear {
+      let count = UInt64(max(1, (active.nonzeroBitCount * byteCount + 127) / 128))
+      return (count, count)
+    }
+    let (total, least) = BankConflicts.wavefronts({ addresses[$0] }, active: active, byteCount: byteCount)
+    return (total, least)
+  }
+
+  /// The bytes as runs; lanes that follow each other make one.
+  func runs(_ active: UInt32) -> [MemorySystem.Run] {
+    if isLinear { return [MemorySystem.Run(address: first, byteCount: active.nonzeroBitCount * byteCount)] }
+    var runs: [MemorySystem.Run] = []
+    var sectors: Set<UInt64> = []
+    for lane in 0..<32 where active >> UInt32(lane) & 1 == 1 {
+      let sector = addresses[lane] & ~31
+      if sectors.insert(sector).inserted { runs.append(MemorySystem.Run(address: sector, byteCount: 32)) }
+    }
+    return runs
   }
 }

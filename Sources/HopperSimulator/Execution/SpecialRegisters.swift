@@ -32,7 +32,7 @@ extension Interpreter {
     case .blockSize: return configuration.block[number]
     case .blockIndex: return block.position[number]
     case .gridSize: return configuration.grid[number]
-    case .clusterIndex: return cluster.position[number]
+    case .clusterIndex: return block.cluster.position[number]
     case .clusterGridSize: return launch.clusterGrid[number]
     case .clusterBlockIndex:
       let shape = configuration.cluster

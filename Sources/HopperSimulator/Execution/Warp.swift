@@ -7,6 +7,8 @@
   let returnIndex: Int
   let registers: UnsafeMutableRawPointer
   let predicates: UnsafeMutablePointer<UInt32>
+  /// When each register's value is there, in cycles: rows, then predicates.
+  let ready: UnsafeMutablePointer<UInt64>
   /// Where the frame's variables begin in each thread's local memory.
   let localBase: Int
 
@@ -20,12 +22,43 @@
     unsafe registers.initializeMemory(as: UInt8.self, repeating: 0, count: rowBytes)
     unsafe predicates = .allocate(capacity: max(1, program.predicateCount))
     unsafe predicates.initialize(repeating: 0, count: max(1, program.predicateCount))
+    unsafe ready = .allocate(capacity: program.rowCount + program.predicateCount)
+    unsafe ready.initialize(repeating: 0, count: program.rowCount + program.predicateCount)
   }
 
   deinit {
     unsafe registers.deallocate()
     unsafe predicates.deallocate()
+    unsafe ready.deallocate()
   }
+
+  /// Says when what an instruction writes is there.
+  func setReady(_ index: Int, at time: UInt64) {
+    let code = program.code
+    let timed = unsafe code.timing[index]
+    let first = Int(timed.first) + Int(timed.readCount)
+    for place in first..<first + Int(timed.writeCount) {
+      unsafe ready[Int(code.timedRegisters[place])] = time
+    }
+  }
+
+  /// What an instruction writes, as the scoreboard numbers it.
+  func results(_ index: Int) -> [Int32] {
+    let code = program.code
+    let timed = unsafe code.timing[index]
+    let first = Int(timed.first) + Int(timed.readCount)
+    return (first..<first + Int(timed.writeCount)).map { unsafe code.timedRegisters[$0] }
+  }
+
+  /// Data from memory is there, unless something else has been written in the meantime.
+  func arrive(_ registers: [Int32], at time: UInt64) {
+    for register in registers where unsafe ready[Int(register)] == Self.isComing {
+      unsafe ready[Int(register)] = time
+    }
+  }
+
+  /// In place of a time, that a value is on its way from memory.
+  static let isComing: UInt64 = 1 << 62
 }
 
 /// What lanes of a warp wait for.
@@ -43,6 +76,8 @@ enum Wait: Equatable {
   case turn
   /// Registers of the block's pool.
   case registers
+  /// Data from memory.
+  case memory
   /// The grid before this one.
   case grid
 }
@@ -68,6 +103,13 @@ struct Fragment {
   var fragments: [Fragment]
   /// When it may issue its next instruction, in cycles.
   var time: UInt64 = 0
+  /// When the instructions of its basic block so far will all have issued.
+  var blockTime: UInt64 = 0
+  /// The multiprocessor that it is on, and which of its schedulers.
+  let clock: ProcessorClock
+  let scheduler: Int
+  /// Where the interpreter looks up when the warp goes on.
+  private let slot: UnsafeMutablePointer<UInt64>
   /// Local memory, lane after lane; made when it is first used.
   private var local: UnsafeMutableRawPointer?
   private var localByteCount = 0
@@ -86,8 +128,14 @@ struct Fragment {
   /// Asynchronous work of its threads.
   var asynchronous = AsynchronousState()
 
-  init(_ block: Block, index: Int, threads: UInt32, program: Program) {
+  @unsafe init(
+    _ block: Block, index: Int, threads: UInt32, program: Program, clock: ProcessorClock,
+    slot: UnsafeMutablePointer<UInt64>
+  ) {
     self.block = block
+    self.clock = clock
+    scheduler = index % ProcessorClock.schedulerCount
+    unsafe self.slot = slot
     self.index = index
     self.threads = threads
     live = threads
@@ -97,7 +145,23 @@ struct Fragment {
 
   deinit { unsafe local?.deallocate() }
 
-  var isFinished: Bool { live == 0 }
+  /// Tells the interpreter when the warp goes on: after every change of its time and of what it waits for.
+  func publish() {
+    unsafe slot.pointee = live != 0 && fragments.contains { $0.wait == .nothing } ? time : .max
+  }
+
+  /// Lets lanes go on that wait for something, at a time or later.
+  func release(at time: UInt64, where condition: (Wait) -> Bool) {
+    var isReleased = false
+    for place in fragments.indices where fragments[place].wait != .nothing && condition(fragments[place].wait)
+    {
+      fragments[place].wait = .nothing
+      isReleased = true
+    }
+    guard isReleased else { return }
+    self.time = max(self.time, time)
+    publish()
+  }
 
   /// Bytes of local memory of each thread.
   static let localCapacity = 512 << 10

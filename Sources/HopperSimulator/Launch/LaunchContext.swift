@@ -15,12 +15,12 @@ import PTX
   let sharedByteCount: Int
   let registersPerThread: Int
   let clusterGrid: Extent
-  let processorCount: Int
+  let device: DeviceDescription
   let gridID: UInt64
 
   init(
     program: Program, functions: [String: Program], configuration: LaunchConfiguration, memory: GlobalMemory,
-    parameters bytes: [UInt8], registersPerThread: Int, processorCount: Int, gridID: UInt64
+    parameters bytes: [UInt8], registersPerThread: Int, device: DeviceDescription, gridID: UInt64
   ) {
     self.program = program
     self.functions = functions
@@ -35,9 +35,12 @@ import PTX
     self.registersPerThread = registersPerThread
     let (grid, cluster) = (configuration.grid, configuration.cluster)
     clusterGrid = Extent(grid.x / cluster.x, grid.y / cluster.y, grid.z / cluster.z)
-    self.processorCount = processorCount
+    self.device = device
     self.gridID = gridID
   }
+
+  /// Multiprocessors.
+  var processorCount: Int { Int(device.processorCount.value) }
 
   deinit { unsafe parameters.deallocate() }
 }

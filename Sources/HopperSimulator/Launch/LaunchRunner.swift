@@ -1,71 +1,132 @@
+import Dispatch
 import GPUDevice
 
 /// Runs the blocks of a launch, window after window of time.
 ///
-/// Within a window, clusters run apart from each other, on several threads; operations whose order among clusters
-/// matters (atomics, acquires, releases, volatile accesses) stop their warps, and are executed at the window's end one
-/// after the other, in the order of time, block and warp. So results do not depend on the number of threads.
+/// Within a window, the multiprocessors run apart from each other, on several threads. What they want of global memory
+/// is timed at the window's end, and operations whose order among clusters matters (atomics, acquires, releases,
+/// volatile accesses) stop their warps and are executed then, one after the other, all in the order of time,
+/// multiprocessor and warp. So results and cycles do not depend on the number of threads.
 final class LaunchRunner {
   private let launch: LaunchContext
-  private let limits: ProcessorLimits
-  private var running: [Interpreter] = []
+  private let interpreters: [Interpreter]
+  private var memory: MemorySystem
+  private let device: DeviceDescription
+  private let instructionLimit: UInt64
+  private let threadCount: Int
   /// Clusters that have not started.
   private var nextCluster = 0
-  private var finishedInstructionCount: UInt64 = 0
-  private let instructionLimit: UInt64
   private var endTime: UInt64 = 0
 
   /// Cycles of a window: less than anything takes from one multiprocessor to another.
-  private static let window: UInt64 = 200
+  private static let window: UInt64 = 150
 
-  init(_ launch: LaunchContext, limits: ProcessorLimits, instructionLimit: UInt64) {
+  /// `residentClusters` are those that the device holds at once.
+  init(
+    _ launch: LaunchContext, device: DeviceDescription, residentClusters: Int, instructionLimit: UInt64,
+    threadCount: Int
+  ) {
     self.launch = launch
-    self.limits = limits
+    self.device = device
     self.instructionLimit = instructionLimit
-  }
-
-  /// Runs to the end. Returns instructions of warps, and cycles.
-  func run() throws(SimulationError) -> (instructions: UInt64, cycles: UInt64) {
-    start(at: 0)
-    while !running.isEmpty {
-      let begin = running.compactMap(\.nextTime).min() ?? endTime
-      let hasRun = try runWindow(until: begin + Self.window)
-      let hasTurned = try takeTurns(at: begin + Self.window)
-      retire()
-      guard hasRun || hasTurned || running.isEmpty else {
-        throw SimulationError(reason: .deadlock(running.flatMap(\.waits)))
-      }
-      let count = finishedInstructionCount + running.reduce(0) { $0 + $1.instructionCount }
-      if count > instructionLimit { throw SimulationError(reason: .instructionLimit(instructionLimit)) }
-    }
-    return (finishedInstructionCount, endTime)
-  }
-
-  private func start(at time: UInt64) {
+    self.threadCount = threadCount
+    memory = MemorySystem(device)
     let size = launch.configuration.cluster.count
-    while nextCluster < launch.clusterGrid.count, running.count < limits.residentClusterCount {
-      let first = nextCluster * size
-      let processors = (0..<size).map { (first + $0) % launch.processorCount }
-      let cluster = Cluster(launch, index: nextCluster, processors: processors)
-      for warp in cluster.blocks.flatMap(\.warps) { warp.time = time }
-      running.append(Interpreter(launch, cluster))
+    let sets = max(1, launch.processorCount / size)
+    let needed = min(sets, launch.clusterGrid.count)
+    interpreters = (0..<needed).map { set in
+      // Clusters that do not divide evenly: the first sets hold one more.
+      let count = residentClusters / sets + (set < residentClusters % sets ? 1 : 0)
+      return Interpreter(
+        launch, processors: (0..<size).map { set * size + $0 }, residentClusters: max(1, count),
+        device: device)
+    }
+  }
+
+  /// Runs to the end.
+  func run() throws(SimulationError) -> LaunchReport {
+    start(at: 0)
+    while interpreters.contains(where: { !$0.isIdle }) {
+      let begin = interpreters.map(\.nextTime).min() ?? .max
+      let end = (begin == .max ? endTime : begin) + Self.window
+      endTime = max(endTime, end)
+      let hasRun = try runWindow(until: end)
+      let hasAnswered = answerRequests(at: end)
+      let hasTurned = try takeTurns(at: end)
+      let hasRetired = retire(at: end)
+      guard hasRun || hasAnswered || hasTurned || hasRetired else {
+        throw SimulationError(reason: .deadlock(interpreters.flatMap(\.waits)))
+      }
+      if instructionCount > instructionLimit {
+        throw SimulationError(reason: .instructionLimit(instructionLimit))
+      }
+    }
+    return report
+  }
+
+  private var instructionCount: UInt64 { interpreters.reduce(0) { $0 + $1.instructionCount } }
+
+  /// Starts clusters in the order of the grid, each where the fewest run.
+  private func start(at time: UInt64) {
+    while nextCluster < launch.clusterGrid.count {
+      let free = interpreters.filter(\.hasRoom)
+      guard let next = free.min(by: { $0.residentCount < $1.residentCount }) else { break }
+      next.start(nextCluster, at: time)
       nextCluster += 1
     }
-    let isAlone = running.count == 1 && nextCluster == launch.clusterGrid.count
-    for interpreter in running { interpreter.isAlone = isAlone }
+    let isAlone = interpreters.count == 1
+    for interpreter in interpreters { interpreter.isAlone = isAlone && interpreter.residentCount <= 1 }
   }
 
+  // MARK: A window
+
   private func runWindow(until end: UInt64) throws(SimulationError) -> Bool {
+    let active = interpreters.filter { $0.nextTime < end }
+    guard active.count > 1, threadCount > 1 else {
+      var hasRun = false
+      for interpreter in active where try interpreter.run(until: end) { hasRun = true }
+      return hasRun
+    }
+    let results = WindowResults(count: active.count)
+    let share = min(threadCount, active.count)
+    DispatchQueue.concurrentPerform(iterations: share) { thread in
+      for index in stride(from: thread, to: active.count, by: share) {
+        results.set(index, Result { () throws(SimulationError) in try active[index].run(until: end) })
+      }
+    }
     var hasRun = false
-    for interpreter in running where try interpreter.run(until: end) { hasRun = true }
+    for index in active.indices where try results.get(index).get() { hasRun = true }
     return hasRun
+  }
+
+  /// Tells everybody when what they have asked of memory is there.
+  private func answerRequests(at end: UInt64) -> Bool {
+    var requests: [(interpreter: Interpreter, request: MemorySystem.Request)] = []
+    for interpreter in interpreters where !interpreter.requests.isEmpty {
+      for request in interpreter.requests { requests.append((interpreter, request)) }
+      interpreter.requests.removeAll(keepingCapacity: true)
+    }
+    requests.sort {
+      ($0.request.time, $0.request.processor, $0.request.sequence)
+        < ($1.request.time, $1.request.processor, $1.request.sequence)
+    }
+    for (_, request) in requests {
+      let done = max(memory.resolve(request), end)
+      switch request.completion {
+      case .nobody: break
+      case .registers(let frame, let registers): frame.arrive(registers, at: done)
+      case .action(let action): action(done)
+      }
+    }
+    if requests.isEmpty { return false }
+    for warp in interpreters.flatMap(\.warps) { warp.release(at: 0) { $0 == .memory } }
+    return true
   }
 
   private func takeTurns(at end: UInt64) throws(SimulationError) -> Bool {
     var waiting: [(time: UInt64, interpreter: Interpreter, warp: Warp)] = []
-    for interpreter in running {
-      for warp in interpreter.cluster.blocks.flatMap(\.warps)
-      where warp.fragments.contains(where: { $0.wait == .turn }) {
+    for interpreter in interpreters {
+      for warp in interpreter.warps where warp.fragments.contains(where: { $0.wait == .turn }) {
         waiting.append((warp.time, interpreter, warp))
       }
     }
@@ -76,39 +137,59 @@ final class LaunchRunner {
       guard let place = warp.fragments.firstIndex(where: { $0.wait == .turn }) else { continue }
       try interpreter.takeTurn(warp, place)
       warp.time = max(warp.time, end)
+      warp.publish()
     }
     return !waiting.isEmpty
   }
 
-  private func retire() {
-    // Stores that a finished cluster has started still arrive.
-    let finished = running.filter { $0.cluster.isFinished && $0.events.isEmpty }
-    guard !finished.isEmpty else { return }
-    running.removeAll { $0.cluster.isFinished && $0.events.isEmpty }
-    for interpreter in finished {
-      finishedInstructionCount += interpreter.instructionCount
-      endTime = max(endTime, interpreter.cluster.blocks.flatMap(\.warps).map(\.time).max() ?? 0)
+  /// Forgets what has ended, and starts what comes next.
+  private func retire(at time: UInt64) -> Bool {
+    var hasRetired = false
+    for interpreter in interpreters {
+      if interpreter.retire() != nil { hasRetired = true }
     }
-    start(at: endTime)
+    if hasRetired { start(at: time) }
+    return hasRetired
+  }
+
+  private var report: LaunchReport {
+    LaunchReport(
+      instructionCount: instructionCount, cycles: endTime, liveRegisterCount: launch.program.liveRegisterCount
+    )
   }
 }
 
-/// What fits on the device at once.
-struct ProcessorLimits {
-  var residentClusterCount: Int
+/// What each interpreter has come to in a window; each is written by one thread.
+@safe private final class WindowResults: @unchecked Sendable {
+  private let results: UnsafeMutablePointer<Result<Bool, SimulationError>>
+  private let count: Int
+
+  init(count: Int) {
+    self.count = count
+    unsafe results = .allocate(capacity: count)
+    unsafe results.initialize(repeating: .success(false), count: count)
+  }
+
+  deinit {
+    unsafe results.deinitialize(count: count)
+    unsafe results.deallocate()
+  }
+
+  func set(_ index: Int, _ result: Result<Bool, SimulationError>) { unsafe results[index] = result }
+
+  func get(_ index: Int) -> Result<Bool, SimulationError> { unsafe results[index] }
 }
 
 extension Interpreter {
-  /// When the earliest warp that can go on does so, or the next data arrives; nil when nothing will.
-  var nextTime: UInt64? {
-    let warps = cluster.blocks.flatMap(\.warps).filter { $0.live != 0 && $0.nextFragment() != nil }.map(
-      \.time)
-    return (warps + (events.first.map { [$0.time] } ?? [])).min()
+  /// When the earliest warp that can go on does so, or the next data arrives; the largest number when
+  /// nothing will.
+  var nextTime: UInt64 {
+    min(warpTime, events.first?.time ?? .max)
   }
 
   /// Who waits for what, in words.
   var waits: [String] {
-    cluster.blocks.flatMap(\.warps).flatMap { warp in
+    warps.filter { $0.live != 0 }.flatMap { warp in
       warp.fragments.map { fragment in
         let program = fragment.frame.program
         let statement = unsafe Int(program.code.base[fragment.index].statement)
@@ -126,7 +207,7 @@ extension Interpreter {
       return "barrier \(number): \(barrier.arrived) of \(expected) threads have arrived"
     case .object(let address, let parity):
       let offset = Int(address & (1 << AddressWindow.sharedBits - 1))
-      let block = cluster.blocks[Int(address >> AddressWindow.sharedBits)]
+      let block = warp.block.cluster.blocks[Int(address >> AddressWindow.sharedBits)]
       let object = BarrierObject(bits: unsafe (block.shared + offset).load(as: UInt64.self))
       let state = object.map {
         "\($0.pending) of \($0.expected) arrivals and \($0.transactions) bytes are missing"
@@ -135,9 +216,10 @@ extension Interpreter {
         "the phase of parity \(parity) of the mbarrier at 0x\(String(address, radix: 16)): \(state ?? "it is gone")"
     case .cluster:
       return
-        "the cluster's barrier: \(cluster.arrivedWarpCount) of \(cluster.liveWarpCount) warps have arrived"
+        "the cluster's barrier: \(warp.block.cluster.arrivedWarpCount) of \(warp.block.cluster.liveWarpCount) warps have arrived"
     case .lanes(let mask): return "lanes 0x\(String(mask, radix: 16)) of its warp"
     case .turn: return "its turn"
+    case .memory: return "data from memory"
     case .registers: return "registers: \(warp.block.freeRegisters) of the block are free"
     case .grid: return "the grid before"
     }

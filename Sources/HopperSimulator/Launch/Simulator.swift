@@ -1,3 +1,4 @@
+import Foundation
 import GPUDevice
 import PTX
 
@@ -42,14 +43,19 @@ public final class Simulator {
   private var nextGridID: UInt64 = 1
   /// Instructions of warps after which a launch is given up.
   public var instructionLimit: UInt64 = .max
-  /// Multiprocessors.
-  public let processorCount: Int
+  /// What is simulated.
+  public let device: DeviceDescription
+  /// Threads of the simulator. Results and cycles do not depend on it.
+  public var threadCount = ProcessInfo.processInfo.activeProcessorCount
 
-  /// A device with so many multiprocessors and bytes of memory.
-  public init(processorCount: Int = 132, memoryByteCount: Int = 80 << 30) {
-    self.processorCount = processorCount
-    memory = GlobalMemory(capacity: memoryByteCount)
+  /// A device without memory in use.
+  public init(_ device: DeviceDescription = .h100) {
+    self.device = device
+    memory = GlobalMemory(capacity: Int(device.memoryByteCount.value))
   }
+
+  /// Multiprocessors.
+  private var processorCount: Int { Int(device.processorCount.value) }
 
   // MARK: Memory
 
@@ -136,14 +142,12 @@ public final class Simulator {
     let limits = try LaunchCheck(program, configuration, processorCount: processorCount).limits()
     let context = LaunchContext(
       program: program, functions: module.functions, configuration: configuration, memory: memory,
-      parameters: parameters, registersPerThread: limits.registersPerThread, processorCount: processorCount,
+      parameters: parameters, registersPerThread: limits.registersPerThread, device: device,
       gridID: nextGridID)
     nextGridID += 1
     let runner = LaunchRunner(
-      context, limits: ProcessorLimits(residentClusterCount: limits.residentClusters),
-      instructionLimit: instructionLimit)
-    let (instructions, cycles) = try runner.run()
-    return LaunchReport(
-      instructionCount: instructions, cycles: cycles, liveRegisterCount: program.liveRegisterCount)
+      context, device: device, residentClusters: limits.residentClusters, instructionLimit: instructionLimit,
+      threadCount: threadCount)
+    return try runner.run()
   }
 }

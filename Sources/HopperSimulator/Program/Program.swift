@@ -26,7 +26,7 @@ final class Program: Sendable {
     rowCount = decoder.scratch.rowCount
     predicateCount = decoder.scratch.predicateCount
     liveRegisterCount = decoder.allocation.liveRegisterCount
-    code = DecodedCode(decoder.code, vectors: decoder.vectors)
+    code = DecodedCode(decoder)
     constants = ConstantRows(decoder.constants)
   }
 }
@@ -39,17 +39,30 @@ final class Program: Sendable {
   /// Operands that are lists.
   let vectors: UnsafeMutablePointer<Int32>
 
-  init(_ code: [DecodedInstruction], vectors list: [Int32]) {
-    count = code.count
-    unsafe vectors = .allocate(capacity: max(1, list.count))
-    for (index, slot) in list.enumerated() { unsafe (vectors + index).initialize(to: slot) }
-    unsafe base = .allocate(capacity: max(1, code.count))
-    for (index, instruction) in code.enumerated() { unsafe (base + index).initialize(to: instruction) }
+  /// What the clock knows of each instruction, and the registers that these name.
+  let timing: UnsafeMutablePointer<TimedInstruction>
+  let timedRegisters: UnsafeMutablePointer<Int32>
+
+  init(_ decoder: Decoder) {
+    count = decoder.code.count
+    unsafe base = Self.copy(decoder.code)
+    unsafe vectors = Self.copy(decoder.vectors)
+    let (timing, registers) = TimedInstruction.table(decoder)
+    unsafe self.timing = Self.copy(timing)
+    unsafe timedRegisters = Self.copy(registers)
+  }
+
+  private static func copy<T: BitwiseCopyable>(_ values: [T]) -> UnsafeMutablePointer<T> {
+    let memory = UnsafeMutablePointer<T>.allocate(capacity: max(1, values.count))
+    for (index, value) in values.enumerated() { unsafe (memory + index).initialize(to: value) }
+    return unsafe memory
   }
 
   deinit {
     unsafe base.deallocate()
     unsafe vectors.deallocate()
+    unsafe timing.deallocate()
+    unsafe timedRegisters.deallocate()
   }
 }
 

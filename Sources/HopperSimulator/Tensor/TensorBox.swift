@@ -61,6 +61,16 @@ struct TensorBox {
     }
   }
 
+  /// The bytes of the tensor that the box has, as runs.
+  var runs: [MemorySystem.Run] {
+    var runs: [MemorySystem.Run] = []
+    forEachRow { row in
+      let byteCount = row.count * map.element.byteCount
+      if byteCount > 0 { runs.append(MemorySystem.Run(address: row.address, byteCount: byteCount)) }
+    }
+    return runs
+  }
+
   /// The bits that fill an element outside of the tensor.
   var fill: UInt64 {
     guard map.fillsWithNaN else { return 0 }

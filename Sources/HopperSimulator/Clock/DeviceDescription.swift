@@ -1,0 +1,114 @@
+import PTX
+
+/// A number of a device description, and where it is from.
+public struct DeviceConstant: Sendable, Hashable {
+  /// How a number is known.
+  public enum Kind: String, Sendable, Hashable {
+    /// The vendor states it.
+    case documented
+    /// Others have measured and published it.
+    case measured
+    /// Assumed: no measurement backs it.
+    case estimated
+  }
+
+  /// In the unit of the field that holds it.
+  public var value: Double
+  /// How it is known.
+  public var kind: Kind
+  /// Where it stands.
+  public var source: String
+
+  /// A number with its origin.
+  public init(_ value: Double, _ kind: Kind, _ source: String) {
+    self.value = value
+    self.kind = kind
+    self.source = source
+  }
+}
+
+/// Issue interval and latency of a unit of a multiprocessor's quarter.
+public struct UnitTiming: Sendable, Hashable {
+  /// Cycles that one instruction of a warp keeps the unit busy: 32 lanes divided by lanes per cycle and scheduler.
+  public var interval: DeviceConstant
+  /// Cycles from issue until a dependent instruction can issue.
+  public var latency: DeviceConstant
+}
+
+/// What the clock knows of a device. Cycles are those of a multiprocessor's clock.
+public struct DeviceDescription: Sendable {
+  /// By which the command names it.
+  public var name: String
+  /// As the vendor calls it.
+  public var fullName: String
+  /// Multiprocessors.
+  public var processorCount: DeviceConstant
+  /// Gigahertz under sustained tensor load, at which times are given.
+  public var clock: DeviceConstant
+  /// Bytes of device memory.
+  public var memoryByteCount: DeviceConstant
+  /// Bytes of L2 cache.
+  public var l2ByteCount: DeviceConstant
+  /// Gigabytes per second of DRAM, as stated.
+  public var dramBandwidth: DeviceConstant
+  /// Share of `dramBandwidth` that streams reach.
+  public var dramEfficiency: DeviceConstant
+  /// Bytes per cycle that L2 gives all multiprocessors together.
+  public var l2Bandwidth: DeviceConstant
+  /// Bytes per cycle between L2 and one multiprocessor.
+  public var processorBandwidth: DeviceConstant
+  /// Cycles of a load that hits in L2, and of one that goes to DRAM.
+  public var l2Latency: DeviceConstant
+  /// Cycles of a load that goes to DRAM.
+  public var dramLatency: DeviceConstant
+  /// Cycles that TMA adds to the latency of memory.
+  public var tensorCopyLatency: DeviceConstant
+  /// Bytes per cycle of shared memory.
+  public var sharedBandwidth: DeviceConstant
+  /// Cycles of a load from shared memory without conflicts.
+  public var sharedLatency: DeviceConstant
+  /// Cycles from one block's shared memory to another's of its cluster.
+  public var remoteSharedLatency: DeviceConstant
+  /// Cycles from an mbarrier's or named barrier's completion until a waiting warp goes on.
+  public var barrierLatency: DeviceConstant
+  /// Cycles of a cluster's barrier.
+  public var clusterBarrierLatency: DeviceConstant
+  /// Dense 16-bit floating-point operations per cycle and multiprocessor.
+  public var tensorRate: DeviceConstant
+  /// Cycles from the last operation of a `wgmma` until its result is there.
+  public var tensorLatency: DeviceConstant
+  /// Microseconds from the launch of a kernel until its blocks run.
+  public var launchLatency: DeviceConstant
+  /// Of each execution unit.
+  public var units: [ExecutionUnit: UnitTiming]
+
+  /// Every constant with its name, for a listing.
+  public var constants: [(name: String, constant: DeviceConstant)] {
+    [
+      ("multiprocessors", processorCount), ("clock, GHz", clock), ("memory, bytes", memoryByteCount),
+      ("L2, bytes", l2ByteCount), ("DRAM, GB/s", dramBandwidth), ("DRAM, reachable share", dramEfficiency),
+      ("L2, bytes per cycle", l2Bandwidth), ("L2 to one multiprocessor, bytes per cycle", processorBandwidth),
+      ("L2 latency", l2Latency), ("DRAM latency", dramLatency), ("TMA latency on top", tensorCopyLatency),
+      ("shared memory, bytes per cycle", sharedBandwidth), ("shared memory latency", sharedLatency),
+      ("distributed shared memory latency", remoteSharedLatency), ("barrier latency", barrierLatency),
+      ("cluster barrier latency", clusterBarrierLatency), ("tensor FLOP per cycle", tensorRate),
+      ("tensor latency", tensorLatency), ("launch latency, µs", launchLatency),
+    ]
+      + ExecutionUnit.allCases.flatMap { unit in
+        units[unit].map {
+          [("\(unit.rawValue) interval", $0.interval), ("\(unit.rawValue) latency", $0.latency)]
+        } ?? []
+      }
+  }
+
+  /// The devices that the simulator knows.
+  public static let all = [h100, h800, h200, h20]
+}
+
+extension DeviceDescription {
+  /// The device of a name such as `h100`; nil when there is none.
+  public init?(name: String) {
+    guard let device = Self.all.first(where: { $0.name == name }) else { return nil }
+    self = device
+  }
+}
