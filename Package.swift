@@ -32,7 +32,8 @@ let package = Package(
       name: "CPUEngine", dependencies: ["LatentAttention", "CPUMicrokernels"], swiftSettings: checked),
     .target(name: "PTX", swiftSettings: checked),
     .target(name: "ExampleKernels", dependencies: ["PTX"], swiftSettings: checked),
-    .target(name: "GPUDevice", swiftSettings: checked),
+    .target(name: "CUDADriver", linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
+    .target(name: "GPUDevice", dependencies: ["CUDADriver"], swiftSettings: checked),
     .target(name: "SimulatorKernels"),
     .target(
       name: "HopperSimulator", dependencies: ["PTX", "GPUDevice", "SimulatorKernels"], swiftSettings: checked),
@@ -68,7 +69,8 @@ let package = Package(
       name: "PTXTests",
       dependencies: ["PTX", "ExampleKernels", "LatentAttention", "AssemblerTools", "AssemblerSupport"],
       swiftSettings: checked),
-    .testTarget(name: "GPUDeviceTests", dependencies: ["GPUDevice"], swiftSettings: checked),
+    .testTarget(
+      name: "GPUDeviceTests", dependencies: ["GPUDevice"], exclude: ["FakeDriver"], swiftSettings: checked),
     .testTarget(
       name: "HopperSimulatorTests",
       dependencies: ["HopperSimulator", "PTX", "GPUDevice", "SimulatorKernels", "LatentAttention"],

@@ -32,6 +32,6 @@ extension GPUStream {
   public func launch(
     _ kernel: any GPUKernel, _ configuration: LaunchConfiguration, arguments: [KernelArgument]
   ) throws(GPUDeviceError) {
-    try launch(kernel, configuration, ParameterBlock(arguments))
+    try launch(kernel, configuration, ParameterBlock(arguments, for: kernel))
   }
 }
