@@ -18,6 +18,7 @@ let package = Package(
     .library(name: "ExampleKernels", targets: ["ExampleKernels"]),
     .library(name: "AssemblerTools", targets: ["AssemblerTools"]),
     .library(name: "GPUDevice", targets: ["GPUDevice"]),
+    .library(name: "GPUDeviceConformance", targets: ["GPUDeviceConformance"]),
     .library(name: "HopperSimulator", targets: ["HopperSimulator"]),
     .library(name: "Workloads", targets: ["Workloads"]),
     .executable(name: "mla", targets: ["mla"]),
@@ -34,6 +35,7 @@ let package = Package(
     .target(name: "ExampleKernels", dependencies: ["PTX"], swiftSettings: checked),
     .target(name: "CUDADriver", linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
     .target(name: "GPUDevice", dependencies: ["CUDADriver"], swiftSettings: checked),
+    .target(name: "GPUDeviceConformance", dependencies: ["GPUDevice"], swiftSettings: checked),
     .target(name: "SimulatorKernels"),
     .target(
       name: "HopperSimulator", dependencies: ["PTX", "GPUDevice", "SimulatorKernels"], swiftSettings: checked),
@@ -71,6 +73,10 @@ let package = Package(
       swiftSettings: checked),
     .testTarget(
       name: "GPUDeviceTests", dependencies: ["GPUDevice"], exclude: ["FakeDriver"], swiftSettings: checked),
+    .testTarget(
+      name: "GPUDeviceConformanceTests",
+      dependencies: ["GPUDeviceConformance", "GPUDevice", "AssemblerTools", "AssemblerSupport"],
+      swiftSettings: checked),
     .testTarget(
       name: "HopperSimulatorTests",
       dependencies: ["HopperSimulator", "PTX", "GPUDevice", "SimulatorKernels", "LatentAttention"],
