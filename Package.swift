@@ -43,6 +43,9 @@ let package = Package(
     .target(name: "Workloads", dependencies: ["LatentAttention"], swiftSettings: checked),
     .target(name: "Reports", dependencies: ["LatentAttention"], swiftSettings: checked),
     .executableTarget(
+      name: "gpu-check", dependencies: ["GPUDevice", "GPUDeviceConformance"],
+      swiftSettings: checked),
+    .executableTarget(
       name: "mla",
       dependencies: [
         "LatentAttention", "CPUEngine", "Workloads", "Reports",
@@ -70,16 +73,16 @@ let package = Package(
     .testTarget(
       name: "PTXTests",
       dependencies: ["PTX", "ExampleKernels", "LatentAttention", "AssemblerTools", "AssemblerSupport"],
-      swiftSettings: checked),
+      exclude: ["Fixtures"], swiftSettings: checked),
     .testTarget(
-      name: "GPUDeviceTests", dependencies: ["GPUDevice"], exclude: ["FakeDriver"], swiftSettings: checked),
-    .testTarget(
-      name: "GPUDeviceConformanceTests",
-      dependencies: ["GPUDeviceConformance", "GPUDevice", "AssemblerTools", "AssemblerSupport"],
-      swiftSettings: checked),
+      name: "GPUDeviceTests",
+      dependencies: ["GPUDevice", "GPUDeviceConformance", "PTX", "AssemblerTools", "AssemblerSupport"],
+      exclude: ["FakeDriver"], swiftSettings: checked),
     .testTarget(
       name: "HopperSimulatorTests",
-      dependencies: ["HopperSimulator", "PTX", "GPUDevice", "SimulatorKernels", "LatentAttention"],
+      dependencies: [
+        "HopperSimulator", "PTX", "GPUDevice", "SimulatorKernels", "LatentAttention", "ExampleKernels",
+      ],
       swiftSettings: checked),
     .testTarget(name: "CommandTests", dependencies: ["mla"], swiftSettings: checked),
   ],

@@ -1,3 +1,5 @@
+import AssemblerSupport
+import AssemblerTools
 import ExampleKernels
 import PTX
 import Testing
@@ -53,6 +55,45 @@ struct TextPrinterTests {
     #expect(module.description.contains(".reg .b64 %c<13>;"))
     #expect(module.description.contains(".reg .b32 %b007;"))
     #expect(try Module(parsing: module.description) == module)
+  }
+
+  @Test("A range does not cover a variable's name")
+  func rangesAndVariables() throws {
+    let module = try Module(
+      parsing: """
+        .version 8.0 .target sm_90a .entry k() {
+          .reg .b32 ab1, ab3; .shared .b32 ab2;
+          mov.b32 ab1, ab2; mov.b32 ab3, ab1;
+        }
+        """)
+    #expect(module.description.contains("ab3;"))
+    #expect(!module.description.contains("ab<"))
+    try Ptxas.forTests().expectClean(module)
+  }
+
+  @Test("What a function or a table names before it stands is declared in advance")
+  func declarations() throws {
+    let module = try Module(
+      parsing: """
+        .version 8.0 .target sm_90a .address_size 64
+        .func (.param .b32 r) first (.param .b32 a);
+        .func second ();
+        .global .u64 table[1] = {first};
+        .visible .entry k() { call.uni second, (); ret; }
+        .func second () { ret; }
+        .func third () { ret; }
+        .func (.param .b32 r) first (.param .b32 a) { call.uni third, (); ret; }
+        """)
+    let heads = module.description.split(separator: "\n").filter {
+      $0.contains(".func") || $0.contains(".global")
+    }
+    #expect(
+      heads == [
+        ".func second(", ".func (.param .b32 r) first(", ".global .u64 table[1] = {first};", ".func second(",
+        ".func third(", ".func (.param .b32 r) first(",
+      ])
+    #expect(try Module(parsing: module.description) == module)
+    try Ptxas.forTests().expectClean(module)
   }
 
   @Test("Numbers keep their bits")

@@ -18,7 +18,7 @@ struct InstructionList {
         forms.append(InstructionForms.decode(instruction))
       case .label(let label): targets[Int(label.index)] = instructions.count
       case .branchTargets(let name, let labels): branchTargets[name] = labels
-      case .comment, .pragma: break
+      case .comment, .pragma, .callTargets, .callPrototype: break
       }
     }
   }

@@ -100,9 +100,9 @@ extension Decoder {
   mutating func decodeMemory() -> Bool {
     switch form.form.mnemonic {
     case "ld", "ldu": return decodeLoad()
-    case "st": return form.has("async") ? false : decodeStore()
+    case "st": return form.has("async") ? decodeRemoteStore() : decodeStore()
     case "atom": return decodeAtomic(.atomic, first: 1)
-    case "red": return form.has("async") ? false : decodeAtomic(.reduce, first: 0)
+    case "red": return form.has("async") ? decodeRemoteStore() : decodeAtomic(.reduce, first: 0)
     case "prefetch", "prefetchu", "applypriority", "discard":
       emit(.prefetch)
       return true

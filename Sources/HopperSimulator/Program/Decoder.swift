@@ -94,7 +94,8 @@ struct Decoder {
     case .memory, .atomic: decodeMemory()
     case .control: decodeControl()
     case .warp, .barrier, .fence, .mbarrier: decodeSynchronisation()
-    case .matrixMemory, .matrix, .warpgroupMatrix, .asynchronousCopy, .bulkCopy: false
+    case .asynchronousCopy, .bulkCopy: decodeAsynchronous()
+    case .matrixMemory, .matrix, .warpgroupMatrix: false
     }
   }
 
@@ -152,7 +153,7 @@ struct Decoder {
     }
   }
 
-  private mutating func operandRow() -> Int32 {
+  mutating func operandRow() -> Int32 {
     let row = scratch.operands + 2 * (usedScratch % Int32(ScratchRows.operandCount))
     usedScratch += 1
     return row

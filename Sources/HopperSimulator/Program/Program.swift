@@ -13,8 +13,6 @@ final class Program: Sendable {
   let predicateCount: Int
   /// The most 32-bit registers of a thread that are live at once.
   let liveRegisterCount: Int
-  /// Operands that are lists.
-  let vectors: [Int32]
   let code: DecodedCode
   let constants: ConstantRows
 
@@ -28,8 +26,7 @@ final class Program: Sendable {
     rowCount = decoder.scratch.rowCount
     predicateCount = decoder.scratch.predicateCount
     liveRegisterCount = decoder.allocation.liveRegisterCount
-    vectors = decoder.vectors
-    code = DecodedCode(decoder.code)
+    code = DecodedCode(decoder.code, vectors: decoder.vectors)
     constants = ConstantRows(decoder.constants)
   }
 }
@@ -39,14 +36,21 @@ final class Program: Sendable {
   let count: Int
   /// Never written after initialisation.
   let base: UnsafeMutablePointer<DecodedInstruction>
+  /// Operands that are lists.
+  let vectors: UnsafeMutablePointer<Int32>
 
-  init(_ code: [DecodedInstruction]) {
+  init(_ code: [DecodedInstruction], vectors list: [Int32]) {
     count = code.count
+    unsafe vectors = .allocate(capacity: max(1, list.count))
+    for (index, slot) in list.enumerated() { unsafe (vectors + index).initialize(to: slot) }
     unsafe base = .allocate(capacity: max(1, code.count))
     for (index, instruction) in code.enumerated() { unsafe (base + index).initialize(to: instruction) }
   }
 
-  deinit { unsafe base.deallocate() }
+  deinit {
+    unsafe base.deallocate()
+    unsafe vectors.deallocate()
+  }
 }
 
 /// Rows that hold the same value in every lane: the program's literals.

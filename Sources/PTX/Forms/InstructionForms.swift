@@ -4,8 +4,15 @@
 /// To add an instruction: add its row, its meaning in the simulator, and a test.
 public enum InstructionForms {
   /// Every row; rows of one mnemonic are tried in this order.
-  public static let all: [InstructionForm] =
-    arithmetic + floatingPoint + logic + movement + control + memory + warp + barriers + matrix + bulk
+  public static let all: [InstructionForm] = groups.flatMap(\.rows)
+
+  /// The parts of the table, with what they are called in the reference page.
+  static let groups: [(title: String, rows: [InstructionForm])] = [
+    ("Integer arithmetic", arithmetic), ("Floating point", floatingPoint),
+    ("Comparison, logic and shifts", logic), ("Moves and conversions", movement), ("Control", control),
+    ("Memory", memory), ("Exchange in a warp", warp), ("Barriers and fences", barriers),
+    ("Matrix instructions", matrix), ("Bulk copies", bulk),
+  ]
 
   private static let rowsByMnemonic: [String: [Int]] = Dictionary(
     grouping: all.indices, by: { all[$0].mnemonic })

@@ -126,7 +126,7 @@ extension InstructionForms {
   static let control: [InstructionForm] = [
     row("bra uni?", "l", .control),
     row("brx idx uni?", "r c", .control),
-    row("call uni?", "c c? c?", .control),
+    row("call uni?", "c c? c? c?", .control),
     row("ret uni?", "", .control),
     row("exit", "", .control),
     row("trap", "", .control),

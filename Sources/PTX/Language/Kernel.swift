@@ -187,7 +187,7 @@ extension Function {
         return .instruction(instruction)
       case .label(let old): return .label(label(old))
       case .branchTargets(let name, let targets): return .branchTargets(name: name, targets.map(label))
-      case .comment, .pragma: return statement
+      case .comment, .pragma, .callTargets, .callPrototype: return statement
       }
     }
     registers = keptRegisters

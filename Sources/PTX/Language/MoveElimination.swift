@@ -125,7 +125,7 @@ struct MoveElimination {
     case .instruction(let instruction):
       isAsynchronous(instruction) || InstructionForms.decode(instruction)?.form.unit == .control
     case .label(let label): !isRegion[Int(label.index)]
-    case .comment, .pragma, .branchTargets: false
+    case .comment, .pragma, .branchTargets, .callTargets, .callPrototype: false
     }
   }
 }

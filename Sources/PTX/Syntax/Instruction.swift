@@ -71,4 +71,25 @@ public enum Statement: Sendable, Equatable {
   case pragma(String)
   /// `BRANCHES: .branchtargets A, B;`: where a `brx.idx` may go.
   case branchTargets(name: String, [LabelID])
+  /// `TARGETS: .calltargets f, g;`: what a call through a register may call.
+  case callTargets(name: String, [String])
+  /// `PROTOTYPE: .callprototype (.param .b32 _) _ (.param .b64 _);`: what a call through a register passes.
+  case callPrototype(CallPrototype)
+}
+
+/// What a function that is called through a register takes and returns (PTX ISA 11.3).
+public struct CallPrototype: Sendable, Hashable {
+  /// By which a call names it.
+  public var name: String
+  /// Without names of their own.
+  public var results: [Variable] = []
+  /// Without names of their own.
+  public var parameters: [Variable] = []
+  /// `.noreturn`.
+  public var isNoReturn = false
+
+  /// Takes and returns nothing.
+  public init(name: String) {
+    self.name = name
+  }
 }

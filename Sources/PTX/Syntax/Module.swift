@@ -23,6 +23,9 @@ public enum InitialValue: Sendable, Hashable {
   case number(Immediate)
   /// The address of another variable; `isGeneric` for `generic(name)`.
   case address(String, offset: Int64, isGeneric: Bool)
+  /// One byte of such an address, counted from the lowest: `0xFF00(name)` is byte 1. Compilers initialise packed
+  /// structures with it.
+  case addressByte(String, offset: Int64, isGeneric: Bool, byte: Int)
 }
 
 /// A variable or parameter in memory.

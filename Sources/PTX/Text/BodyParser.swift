@@ -45,15 +45,11 @@ extension Parser {
       } else if scan.next == ASCII.closeBrace {
         scan.position += 1
         open.removeLast()
-      } else if let directive = scan.directive() {
+      } else if scan.next == ASCII.dot, let directive = scan.directive() {
         if directive == ".loc" || directive == ".file" { scan.skipLine() } else { scan.skipPastSemicolon() }
-      } else if scan.isAtName(), let name = try? scan.name() {
-        scan.skipSpace()
-        if scan.next == ASCII.colon, scan.peek(1) != ASCII.colon {
-          scan.position += 1
-          labels[block, default: []].append(name)
-        } else {
-          scan.skipPastSemicolon()
+      } else if let name = scan.skipName(), scan.skipColon() {
+        if !scan.isAtList() {
+          labels[block, default: []].append(String(decoding: scan.bytes[name], as: UTF8.self))
         }
       } else {
         scan.skipPastSemicolon()
@@ -70,9 +66,10 @@ extension Parser {
     case ".loc": try readLocation()
     case ".file": scanner.skipLine()
     case ".pragma":
-      let text = "\"\(try scanner.quoted())\""
+      var texts: [String] = []
+      repeat { texts.append("\"\(try scanner.quoted())\"") } while scanner.take(ASCII.comma)
       try scanner.expect(ASCII.semicolon)
-      return .pragma(text)
+      return .pragma(texts.joined(separator: ", "))
     default:
       var directive = directive
       var linkage: Linkage?
@@ -119,27 +116,56 @@ extension Parser {
 
   /// A label's statement: the label itself, or the list that it names.
   private mutating func afterLabel(_ name: String) throws(ParseError) -> Statement? {
-    let before = scanner
-    switch scanner.directive() {
-    case ".branchtargets":
-      var targets: [LabelID] = []
-      repeat {
-        let target = try scanner.name()
-        guard case .label(let label)? = scopes.use(target) else { throw undeclared(target) }
-        targets.append(label)
-      } while scanner.take(ASCII.comma)
-      try scanner.expect(ASCII.semicolon)
-      _ = scopes.declare(marker: name)
-      return .branchTargets(name: name, targets)
-    case ".callprototype", ".calltargets":
-      try skipStatement()
-      _ = scopes.declare(marker: name)
-      return nil
-    default:
-      scanner = before
+    guard scanner.isAtList(), let directive = scanner.directive() else {
       guard case .label(let label)? = scopes.use(name) else { throw undeclared(name) }
       return .label(label)
     }
+    guard let unique = scopes.declare(marker: name) else { throw scanner.error(.redeclared(name)) }
+    switch directive {
+    case ".branchtargets":
+      let targets = try names { (parser, target) throws(ParseError) -> LabelID in
+        guard case .label(let label)? = parser.scopes.use(target) else { throw parser.undeclared(target) }
+        return label
+      }
+      return .branchTargets(name: unique, targets)
+    case ".calltargets":
+      let targets = try names { (parser, target) throws(ParseError) -> String in
+        guard parser.globalNames.contains(target) else { throw parser.undeclared(target) }
+        return target
+      }
+      return .callTargets(name: unique, targets)
+    default: return .callPrototype(try prototype(unique))
+    }
+  }
+
+  /// Names up to the semicolon.
+  private mutating func names<Meaning>(
+    _ meaning: (inout Parser, String) throws(ParseError) -> Meaning
+  ) throws(ParseError) -> [Meaning] {
+    var meanings: [Meaning] = []
+    repeat {
+      let name = try scanner.name()
+      meanings.append(try meaning(&self, name))
+    } while scanner.take(ASCII.comma)
+    try scanner.expect(ASCII.semicolon)
+    return meanings
+  }
+
+  /// `(.param .b32 _) _ (.param .b64 _);`
+  private mutating func prototype(_ name: String) throws(ParseError) -> CallPrototype {
+    var prototype = CallPrototype(name: name)
+    prototype.results = try parameterList()
+    _ = try scanner.name()
+    prototype.parameters = try parameterList()
+    while let directive = scanner.directive() {
+      switch directive {
+      case ".noreturn": prototype.isNoReturn = true
+      case ".abi_preserve", ".abi_preserve_control": _ = try scanner.count()
+      default: throw scanner.error(.unknownDirective(directive))
+      }
+    }
+    try scanner.expect(ASCII.semicolon)
+    return prototype
   }
 
   private mutating func predicate() throws(ParseError) -> Guard? {
@@ -149,7 +175,7 @@ extension Parser {
   }
 
   /// The name that has just been read is declared nowhere.
-  private func undeclared(_ name: String) -> ParseError {
+  func undeclared(_ name: String) -> ParseError {
     var error = scanner.error(.undeclared(name))
     error.column -= name.utf8.count
     return error
@@ -188,10 +214,11 @@ extension Parser {
     var name = try scanner.name()
     if name == "_" { return .sink }
     switch scopes.use(name) {
+    case .vector(let width): return try vectorRegister(name, width)
     case .register(let register): return .register(register)
     case .label(let label): return .label(label)
     case .variable(let variable): return .symbol(variable, offset: try offset())
-    case .marker: return .symbol(name, offset: 0)
+    case .marker(let marker): return .symbol(marker, offset: 0)
     case .unusedLabel, .unusedRegister, nil: break
     }
     if globalNames.contains(name) { return .symbol(name, offset: try offset()) }
@@ -199,6 +226,18 @@ extension Parser {
     if scanner.next == ASCII.dot, let dimension = scanner.directive() { name += dimension }
     guard let special = SpecialRegister(spelling: name) else { throw undeclared(name) }
     return .special(special)
+  }
+
+  /// A register of a vector type: one of its parts, or all.
+  private mutating func vectorRegister(_ name: String, _ width: Int) throws(ParseError) -> Operand {
+    var parts = Scopes.parts(of: name, width: width)
+    if scanner.next == ASCII.dot, let part = scanner.directive() { parts = [name + part] }
+    var operands: [Operand] = []
+    for part in parts {
+      guard case .register(let register)? = scopes.use(part) else { throw undeclared(part) }
+      operands.append(.register(register))
+    }
+    return operands.count == 1 ? operands[0] : .vector(operands)
   }
 
   /// What stands between brackets, after the first.
@@ -222,7 +261,7 @@ extension Parser {
     switch scopes.use(name) {
     case .register(let register): base = .register(register)
     case .variable(let variable): base = .symbol(variable)
-    case .label, .marker, .unusedLabel, .unusedRegister, nil:
+    case .label, .marker, .unusedLabel, .unusedRegister, .vector, nil:
       guard globalNames.contains(name) else { throw undeclared(name) }
       base = .symbol(name)
     }
@@ -231,6 +270,12 @@ extension Parser {
 }
 
 extension Scanner {
+  /// Whether a list of targets or a prototype is next, which the name in front of the colon names.
+  fileprivate func isAtList() -> Bool {
+    var ahead = self
+    return [".branchtargets", ".calltargets", ".callprototype"].contains(ahead.directive())
+  }
+
   /// Past the next semicolon outside of a string, or to the end.
   fileprivate mutating func skipPastSemicolon() {
     while !isAtEnd {

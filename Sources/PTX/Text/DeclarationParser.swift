@@ -25,8 +25,7 @@ extension Parser {
       case ".v2": head.vectorWidth = 2
       case ".v4": head.vectorWidth = 4
       case ".ptr": head.pointer = PointerAttribute()
-      case ".attribute", ".managed":
-        if scanner.take(ASCII.open) { try skipPast(ASCII.close) }
+      case ".attribute": try skipAttribute()
       default:
         if head.pointer != nil, let space = Self.space(directive) {
           head.pointer?.space = space
@@ -41,12 +40,20 @@ extension Parser {
     return head
   }
 
-  private mutating func skipPast(_ byte: UInt8) throws(ParseError) {
-    while scanner.next != byte {
-      guard !scanner.isAtEnd else { throw scanner.unexpected("'\(Unicode.Scalar(byte))'") }
-      scanner.position += 1
+  /// `(.managed)` and the like, behind `.attribute`.
+  mutating func skipAttribute() throws(ParseError) {
+    try scanner.expect(ASCII.open)
+    var depth = 1
+    while depth > 0 {
+      guard !scanner.isAtEnd else { throw scanner.unexpected("')'") }
+      if scanner.take(ASCII.open) {
+        depth += 1
+      } else if scanner.take(ASCII.close) {
+        depth -= 1
+      } else {
+        scanner.position += 1
+      }
     }
-    scanner.position += 1
   }
 
   /// The rest of a variable: its name, dimensions and initial value.
@@ -64,44 +71,21 @@ extension Parser {
       }
     }
     try checkSize(variable)
-    if scanner.take(ASCII.equals) { try initialValues(&variable.initialValues, depth: 0) }
-    if variable.dimensions.first == 0, !variable.initialValues.isEmpty {
-      variable.dimensions[0] =
-        variable.initialValues.count / max(1, variable.dimensions.dropFirst().reduce(1, *))
-    }
+    if scanner.take(ASCII.equals) { try initialValues(of: &variable) }
     return variable
   }
 
   /// Sizes are multiplied later without looking: they must fit.
   private func checkSize(_ variable: Variable) throws(ParseError) {
     var count = 16 * 4
-    for dimension in variable.dimensions {
-      let (product, overflow) = count.multipliedReportingOverflow(by: dimension)
+    for (index, dimension) in variable.dimensions.enumerated() {
+      if dimension == 0, index > 0 { throw scanner.error(.numberOutOfRange("inner dimension 0")) }
+      let (product, overflow) = count.multipliedReportingOverflow(by: max(dimension, 1))
       if overflow || product > 1 << 40 { throw scanner.error(.numberOutOfRange("\(dimension)")) }
       count = product
     }
     if let alignment = variable.alignment, alignment == 0 || alignment & (alignment - 1) != 0 {
       throw scanner.error(.numberOutOfRange("\(alignment)"))
-    }
-  }
-
-  private mutating func initialValues(_ values: inout [InitialValue], depth: Int) throws(ParseError) {
-    guard depth < Self.maximumDepth else { throw scanner.error(.nestedTooDeeply) }
-    if scanner.take(ASCII.openBrace) {
-      if scanner.take(ASCII.closeBrace) { return }
-      repeat { try initialValues(&values, depth: depth + 1) } while scanner.take(ASCII.comma)
-      try scanner.expect(ASCII.closeBrace)
-    } else if scanner.isAtNumber() {
-      values.append(.number(try scanner.number()))
-    } else {
-      var name = try scanner.name()
-      let isGeneric = name == "generic"
-      if isGeneric {
-        try scanner.expect(ASCII.open)
-        name = try scanner.name()
-        try scanner.expect(ASCII.close)
-      }
-      values.append(.address(name, offset: try offset(), isGeneric: isGeneric))
     }
   }
 
@@ -117,10 +101,14 @@ extension Parser {
   /// `.reg .b32 %a, %r<10>;` after `.reg`.
   mutating func registers() throws(ParseError) {
     let head = try declarationHead(.register)
-    guard let type = head.type, head.vectorWidth == 1 else { throw scanner.unexpected("a scalar type") }
+    guard let type = head.type else { throw scanner.unexpected("a type") }
     repeat {
       let name = try scanner.name()
-      if scanner.take(ASCII.less) {
+      if head.vectorWidth > 1 {
+        guard scopes.declare(vector: name, width: head.vectorWidth, type) else {
+          throw scanner.error(.redeclared(name))
+        }
+      } else if scanner.take(ASCII.less) {
         let count = try scanner.count()
         try scanner.expect(ASCII.greater)
         guard scopes.declare(rangeOf: name, count: count, type) else {

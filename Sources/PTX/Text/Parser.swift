@@ -17,13 +17,13 @@ struct Parser {
   /// What the last `.loc` said.
   var location: SourceLocation?
 
-  init(_ text: String) throws(ParseError) {
+  init(_ text: String) {
     scanner = Scanner(text)
-    files = try Self.fileNames(scanner)
+    files = Self.fileNames(scanner)
   }
 
   /// Names that `.file` gives to numbers. Compilers write them at the end, after their use.
-  private static func fileNames(_ start: Scanner) throws(ParseError) -> [Int: String] {
+  private static func fileNames(_ start: Scanner) -> [Int: String] {
     var scanner = start
     var names: [Int: String] = [:]
     let directive = Array(".file".utf8)
@@ -31,10 +31,7 @@ struct Parser {
       scanner.position = dot
       if scanner.bytes[dot...].starts(with: directive), !Scanner.isNameByte(scanner.peek(directive.count)) {
         scanner.position += directive.count
-        if scanner.isAtNumber(), case .integer(let number) = try scanner.number() {
-          scanner.skipSpace()
-          if scanner.next == ASCII.quote { names[Int(truncatingIfNeeded: number)] = try scanner.quoted() }
-        }
+        if let number = try? scanner.count(), let name = try? scanner.quoted() { names[number] = name }
       } else {
         scanner.position += 1
       }
@@ -58,6 +55,7 @@ struct Parser {
       scanner.skipSpace()
     }
     guard module.version.major > 0 else { throw scanner.unexpected("'.version'") }
+    guard !module.targets.isEmpty else { throw scanner.unexpected("'.target'") }
     return module
   }
 
@@ -66,7 +64,11 @@ struct Parser {
     case ".version": try version()
     case ".target":
       repeat { module.targets.append(try scanner.name()) } while scanner.take(ASCII.comma)
-    case ".address_size": module.addressSize = try scanner.count()
+    case ".address_size":
+      module.addressSize = try scanner.count()
+      guard [32, 64].contains(module.addressSize) else {
+        throw scanner.error(.numberOutOfRange("\(module.addressSize)"))
+      }
     case ".file", ".loc": scanner.skipLine()
     case ".section": try skipSection()
     case ".pragma", ".alias": try skipStatement()
@@ -78,12 +80,30 @@ struct Parser {
       }
       let head = try declarationHead(space)
       repeat {
-        let variable = try variable(head, linkage: linkage)
-        globalNames.insert(variable.name)
-        module.variables.append(variable)
+        try keep(try variable(head, linkage: linkage))
       } while scanner.take(ASCII.comma)
       try scanner.expect(ASCII.semicolon)
     }
+  }
+
+  /// Adds a variable to the module. One declared elsewhere may be declared again, and defined.
+  private mutating func keep(_ variable: Variable) throws(ParseError) {
+    guard !globalNames.insert(variable.name).inserted else { return module.variables.append(variable) }
+    guard
+      let known = module.variables.firstIndex(where: { $0.name == variable.name }),
+      module.variables[known].linkage == .extern || variable.linkage == .extern
+    else { throw scanner.error(.redeclared(variable.name)) }
+    if variable.linkage != .extern { module.variables[known] = variable }
+  }
+
+  /// Adds a function to the module. One declared in advance stands where it is defined.
+  private mutating func keep(_ function: Function) throws(ParseError) {
+    if let known = module.functions.firstIndex(where: { $0.name == function.name }) {
+      guard function.body != nil else { return }
+      guard module.functions[known].body == nil else { throw scanner.error(.redeclared(function.name)) }
+      module.functions.remove(at: known)
+    }
+    module.functions.append(function)
   }
 
   private mutating func version() throws(ParseError) {
@@ -131,7 +151,7 @@ struct Parser {
   // MARK: Functions
 
   private mutating func function(_ kind: Function.Kind, _ linkage: Linkage?) throws(ParseError) {
-    scopes = Scopes()
+    scopes = Scopes(globalNames: globalNames)
     location = nil
     _ = scopes.open(labels: [])
     function = Function("", kind: kind, linkage: linkage)
@@ -139,26 +159,26 @@ struct Parser {
     function.name = try scanner.name()
     function.parameters = try parameters()
     try directives()
-    globalNames.insert(function.name)
+    if !globalNames.insert(function.name).inserted,
+      !module.functions.contains(where: { $0.name == function.name })
+    {
+      throw scanner.error(.redeclared(function.name))
+    }
     if !scanner.take(ASCII.semicolon) {
       try scanner.expect(ASCII.openBrace)
       try body()
     }
     function.registers = scopes.registers
     function.labels = scopes.labels
-    module.functions.append(function)
+    scopes = Scopes()
+    try keep(function)
   }
 
-  /// A parenthesised list of parameters, if there is one.
+  /// Parameters or results, which the body can name.
   private mutating func parameters() throws(ParseError) -> [Variable] {
-    guard scanner.take(ASCII.open) else { return [] }
-    var parameters: [Variable] = []
-    if scanner.take(ASCII.close) { return parameters }
-    repeat {
-      guard let directive = scanner.directive(), let space = Self.space(directive),
-        space == .parameter || space == .register
-      else { throw scanner.unexpected("'.param' or '.reg'") }
-      let parameter = try variable(try declarationHead(space))
+    let parameters = try parameterList()
+    for parameter in parameters {
+      let space = parameter.space
       let isNew =
         space == .register
         ? scopes.declare(register: parameter.name, parameter.type)
@@ -167,7 +187,20 @@ struct Parser {
       guard isNew || parameter.name == "_" else { throw scanner.error(.redeclared(parameter.name)) }
       // In a register: it exists whether the body uses it or not.
       if space == .register, parameter.name != "_" { _ = scopes.use(parameter.name) }
-      parameters.append(parameter)
+    }
+    return parameters
+  }
+
+  /// A parenthesised list of parameters, if there is one.
+  mutating func parameterList() throws(ParseError) -> [Variable] {
+    guard scanner.take(ASCII.open) else { return [] }
+    var parameters: [Variable] = []
+    if scanner.take(ASCII.close) { return parameters }
+    repeat {
+      guard let directive = scanner.directive(), let space = Self.space(directive),
+        space == .parameter || space == .register
+      else { throw scanner.unexpected("'.param' or '.reg'") }
+      parameters.append(try variable(try declarationHead(space)))
     } while scanner.take(ASCII.comma)
     try scanner.expect(ASCII.close)
     return parameters
@@ -178,15 +211,16 @@ struct Parser {
       switch directive {
       case ".reqntid": function.directives.requiredThreads = try counts()
       case ".maxntid": function.directives.maximumThreads = try counts()
-      case ".minnctapersm", ".maxnctapersm":
-        function.directives.minimumBlocksPerProcessor = try scanner.count()
+      case ".minnctapersm": function.directives.minimumBlocksPerProcessor = try scanner.count()
+      case ".maxnctapersm": _ = try scanner.count()
       case ".maxnreg": function.directives.maximumRegisters = try scanner.count()
       case ".reqnctapercluster": function.directives.requiredCluster = try counts()
       case ".maxclusterrank": function.directives.maximumClusterRank = try scanner.count()
       case ".explicitcluster": function.directives.isExplicitCluster = true
       case ".noreturn": function.directives.isNoReturn = true
       case ".abi_preserve", ".abi_preserve_control": _ = try scanner.count()
-      case ".unique": break
+      case ".unique", ".blocksareclusters": break
+      case ".attribute": try skipAttribute()
       case ".pragma": try skipStatement()
       default: throw scanner.error(.unknownDirective(directive))
       }
@@ -207,7 +241,7 @@ extension Module {
   /// and comments are dropped; a name of an inner block that hides another gets a number behind it. Linear in the
   /// length of the text.
   public init(parsing text: String) throws(ParseError) {
-    var parser = try Parser(text)
+    var parser = Parser(text)
     self = try parser.parse()
   }
 }

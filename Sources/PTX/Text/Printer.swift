@@ -25,6 +25,11 @@ struct Printer {
         lines.append(".file \(files.count) \"\(source.file)\"")
       }
     }
+    for function in Self.namedBeforeTheyStand(module) {
+      lines.append("")
+      writeHead(of: function)
+      lines[lines.count - 1] += ";"
+    }
     if !module.variables.isEmpty { lines.append("") }
     lines += module.variables.map { Self.declaration($0) + ";" }
     for function in module.functions {
@@ -33,9 +38,34 @@ struct Printer {
     }
   }
 
+  /// Functions that variables, or functions before them, name: PTX wants them declared in advance.
+  private static func namedBeforeTheyStand(_ module: Module) -> [Function] {
+    var named: Set<String> = []
+    for value in module.variables.flatMap(\.initialValues) {
+      switch value {
+      case .address(let name, _, _), .addressByte(let name, _, _, _): named.insert(name)
+      case .number: continue
+      }
+    }
+    var early: [Function] = []
+    for function in module.functions {
+      if named.contains(function.name) { early.append(function) }
+      for statement in function.body ?? [] {
+        switch statement {
+        case .instruction(let instruction):
+          for case .symbol(let name, _) in instruction.operands { named.insert(name) }
+        case .callTargets(_, let targets): named.formUnion(targets)
+        case .label, .comment, .pragma, .branchTargets, .callPrototype: continue
+        }
+      }
+    }
+    return early
+  }
+
   // MARK: Functions
 
-  private mutating func write(_ function: Function) {
+  /// Everything of a function but its body.
+  private mutating func writeHead(of function: Function) {
     let linkage = function.linkage.map { ".\($0.rawValue) " } ?? ""
     let results =
       function.results.isEmpty ? "" : "(\(function.results.map(Self.declaration).joined(separator: ", "))) "
@@ -45,6 +75,10 @@ struct Printer {
     }
     lines.append(")")
     lines += Self.directives(function.directives)
+  }
+
+  private mutating func write(_ function: Function) {
+    writeHead(of: function)
     guard let body = function.body else {
       lines[lines.count - 1] += ";"
       return
@@ -103,11 +137,14 @@ struct Printer {
     }
   }
 
-  /// A name that ends with a number, without leading zeros, of a size that a range may have.
+  /// A name that begins with `%` and ends with a number, without leading zeros, of a size that a range may have.
+  /// A range of other names could cover one that a variable or a label has.
   private static func numbered(_ name: String) -> (prefix: String, number: Int)? {
     let digits = name.utf8.reversed().prefix { ASCII.isDigit($0) }.count
     let number = name.suffix(digits)
-    guard (1...6).contains(digits), digits < name.count - 1, digits == 1 || number.first != "0" else {
+    guard name.first == "%", (1...6).contains(digits), digits < name.count - 1,
+      digits == 1 || number.first != "0"
+    else {
       return nil
     }
     return Int(number).map { (String(name.dropLast(digits)), $0) }
@@ -138,6 +175,9 @@ struct Printer {
     case .number(let number): immediate(number)
     case .address(let name, let offset, true): "generic(\(name))" + signed(offset)
     case .address(let name, let offset, false): name + signed(offset)
+    case .addressByte(let name, let offset, let isGeneric, let byte):
+      "0x" + String(UInt64(0xFF) << UInt64(byte * 8), radix: 16, uppercase: true)
+        + "(\(initialValue(.address(name, offset: offset, isGeneric: isGeneric))))"
     }
   }
 
@@ -157,6 +197,15 @@ struct Printer {
     case .branchTargets(let name, let labels):
       let names = labels.map { function.labels[Int($0.index)] }
       return "\(name): .branchtargets \(names.joined(separator: ", "));"
+    case .callTargets(let name, let functions):
+      return "\(name): .calltargets \(functions.joined(separator: ", "));"
+    case .callPrototype(let prototype):
+      func list(_ variables: [Variable]) -> String {
+        "(\(variables.map(declaration).joined(separator: ", ")))"
+      }
+      let results = list(prototype.results)
+      let ending = prototype.isNoReturn ? " .noreturn;" : ";"
+      return "\(prototype.name): .callprototype \(results) _ \(list(prototype.parameters))\(ending)"
     }
   }
 

@@ -117,10 +117,24 @@ struct Scanner {
 
   /// A name: a register, a variable, a function, a label.
   mutating func name() throws(ParseError) -> String {
-    guard isAtName() else { throw unexpected("a name") }
+    guard let range = skipName() else { throw unexpected("a name") }
+    return text(from: range.lowerBound)
+  }
+
+  /// Skips a name if one is next; yields where it stands.
+  mutating func skipName() -> Range<Int>? {
+    guard isAtName() else { return nil }
     let start = position
     while Self.isNameByte(next) { position += 1 }
-    return text(from: start)
+    return start..<position
+  }
+
+  /// Skips a single colon if one is next.
+  mutating func skipColon() -> Bool {
+    skipSpace()
+    guard next == ASCII.colon, peek(1) != ASCII.colon else { return false }
+    position += 1
+    return true
   }
 
   /// A directive with its dot, such as `.reg`; nil when none is next.
@@ -143,9 +157,13 @@ struct Scanner {
       } else if next == ASCII.colon, peek(1) == ASCII.colon {
         position += 2
       } else {
-        return text(from: start)
+        break
       }
     }
+    var spelling = text(from: start)
+    // `add .u32`: modifiers may stand apart.
+    while let modifier = directive() { spelling += modifier }
+    return spelling
   }
 
   func text(from start: Int) -> String {

@@ -13,8 +13,10 @@ struct Scopes {
     case unusedLabel
     /// A variable, under its name in the function.
     case variable(String)
-    /// The prototype of an indirect call, or a list of branch targets.
-    case marker
+    /// The prototype of an indirect call, or a list of targets, under its name in the function.
+    case marker(String)
+    /// So many registers, named by it with `.x`, `.y`, `.z`, `.w` behind.
+    case vector(width: Int)
   }
 
   private struct Range {
@@ -29,11 +31,21 @@ struct Scopes {
 
   private var blocks: [Block] = []
   private var takenNames: Set<String> = []
+  /// The last number behind a name that was taken.
+  private var lastNumbers: [String: Int] = [:]
+  /// Names that the module declares: what an inner block calls so gets another name, for the rest of the function
+  /// may mean the module's.
+  private let globalNames: Set<String>
   private(set) var registers: [Register] = []
   private(set) var labels: [String] = []
 
-  /// How many blocks are open.
+  /// How many blocks are open: one around parameters, a second for the body.
   var depth: Int { blocks.count }
+
+  /// Before the first function, or at the beginning of one.
+  init(globalNames: Set<String> = []) {
+    self.globalNames = globalNames
+  }
 
   /// Opens a block that places these labels. Returns a name that it has twice, or nil.
   mutating func open(labels: [String]) -> String? {
@@ -64,8 +76,22 @@ struct Scopes {
     return declare(name, .variable(unique)) ? unique : nil
   }
 
-  mutating func declare(marker name: String) -> Bool {
-    declare(name, .marker)
+  /// Declares a vector of registers; false when the block has the name already.
+  mutating func declare(vector name: String, width: Int, _ type: ScalarType) -> Bool {
+    let parts = Self.parts(of: name, width: width)
+    return declare(name, .vector(width: width)) && parts.allSatisfy { declare(register: $0, type) }
+  }
+
+  /// Names of a vector's registers.
+  static func parts(of vector: String, width: Int) -> [String] {
+    ["x", "y", "z", "w"].prefix(width).map { "\(vector).\($0)" }
+  }
+
+  /// Declares a prototype or a list of targets, and returns its name in the function; nil when the block has the
+  /// name already.
+  mutating func declare(marker name: String) -> String? {
+    let unique = unique(name)
+    return declare(name, .marker(unique)) ? unique : nil
   }
 
   private mutating func declare(_ name: String, _ entity: Entity) -> Bool {
@@ -93,12 +119,14 @@ struct Scopes {
   private mutating func firstUse(of entity: Entity, _ name: String) -> Entity? {
     switch entity {
     case .unusedRegister(let type):
-      registers.append(Register(unique(name), type))
+      let isPartOfVector = name.utf8.contains(ASCII.dot)
+      let plain = isPartOfVector ? name.split(separator: ".").joined(separator: "_") : name
+      registers.append(Register(unique(plain), type))
       return .register(RegisterID(registers.count - 1))
     case .unusedLabel:
       labels.append(unique(name))
       return .label(LabelID(labels.count - 1))
-    case .register, .label, .variable, .marker: return nil
+    case .register, .label, .variable, .marker, .vector: return nil
     }
   }
 
@@ -106,27 +134,30 @@ struct Scopes {
   /// known beforehand: `%p1<10>` is a range too.
   private func rangeType(of name: String, in block: Block) -> ScalarType? {
     if block.ranges.isEmpty { return nil }
-    let digits = name.utf8.reversed().prefix { ASCII.isDigit($0) }.count
-    var prefix = Substring(name)
+    var prefix = Substring(name).utf8
     var suffix = 0
     var place = 1
-    for index in 0..<min(digits, 9) {
-      guard let digit = prefix.popLast()?.wholeNumberValue else { return nil }
+    while place <= 100_000_000, let byte = prefix.last, ASCII.isDigit(byte) {
+      prefix.removeLast()
+      let digit = Int(byte - ASCII.zero)
       suffix += digit * place
-      place *= 10
       // A number other than 0 does not begin with 0.
-      if digit == 0, index > 0 || suffix > 0 { continue }
-      if let range = block.ranges[String(prefix)], suffix < range.count { return range.type }
+      if digit > 0 || place == 1, let range = block.ranges[String(Substring(prefix))], suffix < range.count {
+        return range.type
+      }
+      place *= 10
     }
     return nil
   }
 
+  /// The name itself, or with the first number behind it that makes it new.
   private mutating func unique(_ name: String) -> String {
     var candidate = name
-    var number = 1
-    while !takenNames.insert(candidate).inserted {
+    while (depth > 2 && globalNames.contains(candidate)) || !takenNames.insert(candidate).inserted {
+      // Compilers use a name in thousands of blocks: counting goes on where it stopped.
+      let number = lastNumbers[name, default: 0] + 1
+      lastNumbers[name] = number
       candidate = "\(name)_\(number)"
-      number += 1
     }
     return candidate
   }

@@ -1,0 +1,104 @@
+/// `atom` and `red` (PTX ISA 9.7.13.5): lane after lane.
+extension Interpreter {
+  func executeAtomic(
+    _ i: DecodedInstruction, _ lanes: LaneContext, _ warp: Warp, _ place: Int
+  ) throws(SimulationError) -> Outcome {
+    if lanes.active == 0 { return .next }
+    if mustWait(i, warp, place) { return .blocked(.turn) }
+    guard let operation = AtomicOperation(rawValue: i.operation),
+      let element = AtomicElement(rawValue: i.type)
+    else {
+      return .next
+    }
+    let isWide = element.byteCount == 8
+    var rest = lanes.active
+    while rest != 0 {
+      let lane = rest.trailingZeroBitCount
+      rest &= rest &- 1
+      let memory = try unsafe memory(i, address(i, lanes, lane), element.byteCount, lane, warp, place)
+      let operand = isWide ? lanes.doubleWord(i.b, lane) : UInt64(lanes.word(i.b, lane))
+      let other = isWide ? lanes.doubleWord(i.c, lane) : UInt64(lanes.word(i.c, lane))
+      let old = unsafe AtomicArithmetic.load(memory, element)
+      let new = AtomicArithmetic.result(operation, element, old, operand, other)
+      unsafe AtomicArithmetic.store(new, memory, element)
+      if i.opcode == .atomic {
+        if isWide {
+          unsafe lanes.doubleWords(i.d)[lane] = old
+        } else {
+          unsafe lanes.words(i.d)[lane] = UInt32(truncatingIfNeeded: old)
+        }
+      }
+    }
+    return .next
+  }
+}
+
+/// What atomic operations and reductions compute, on the bits of one element.
+enum AtomicArithmetic {
+  @unsafe static func load(_ memory: UnsafeMutableRawPointer, _ element: AtomicElement) -> UInt64 {
+    switch element.byteCount {
+    case 2: UInt64(unsafe memory.load(as: UInt16.self))
+    case 4: UInt64(unsafe memory.load(as: UInt32.self))
+    default: unsafe memory.load(as: UInt64.self)
+    }
+  }
+
+  @unsafe static func store(_ bits: UInt64, _ memory: UnsafeMutableRawPointer, _ element: AtomicElement) {
+    switch element.byteCount {
+    case 2: unsafe memory.storeBytes(of: UInt16(truncatingIfNeeded: bits), as: UInt16.self)
+    case 4: unsafe memory.storeBytes(of: UInt32(truncatingIfNeeded: bits), as: UInt32.self)
+    default: unsafe memory.storeBytes(of: bits, as: UInt64.self)
+    }
+  }
+
+  /// The new value. Of `cas`, `b` is compared and `c` is put in its place.
+  static func result(
+    _ operation: AtomicOperation, _ element: AtomicElement, _ old: UInt64, _ b: UInt64, _ c: UInt64
+  ) -> UInt64 {
+    switch operation {
+    case .and: return old & b
+    case .or: return old | b
+    case .xor: return old ^ b
+    case .exch: return b
+    case .cas: return old == truncated(b, element) ? c : old
+    case .inc: return old >= b ? 0 : old + 1
+    case .dec: return old == 0 || old > b ? b : old - 1
+    case .add, .min, .max: break
+    }
+    switch element {
+    case .u32, .u64, .u16:
+      return operation == .add ? truncated(old &+ b, element) : operation == .min ? min(old, b) : max(old, b)
+    case .s32:
+      return UInt64(
+        UInt32(bitPattern: signed(operation, Int32(truncatingIfNeeded: old), Int32(truncatingIfNeeded: b))))
+    case .s64: return UInt64(bitPattern: signed(operation, Int64(bitPattern: old), Int64(bitPattern: b)))
+    case .f32: return UInt64(sum32(UInt32(truncatingIfNeeded: old), UInt32(truncatingIfNeeded: b)))
+    case .f64: return (Double(bitPattern: old) + Double(bitPattern: b)).bitPattern
+    case .f16: return half(operation, .f16, old, b)
+    case .bf16: return half(operation, .bf16, old, b)
+    case .f16x2: return half(operation, .f16, old, b) | half(operation, .f16, old >> 16, b >> 16) << 16
+    case .bf16x2: return half(operation, .bf16, old, b) | half(operation, .bf16, old >> 16, b >> 16) << 16
+    }
+  }
+
+  private static func truncated(_ bits: UInt64, _ element: AtomicElement) -> UInt64 {
+    element.byteCount == 8 ? bits : bits & (1 << UInt64(element.byteCount * 8) - 1)
+  }
+
+  private static func signed<T: FixedWidthInteger>(_ operation: AtomicOperation, _ a: T, _ b: T) -> T {
+    operation == .add ? a &+ b : operation == .min ? min(a, b) : max(a, b)
+  }
+
+  private static func sum32(_ a: UInt32, _ b: UInt32) -> UInt32 {
+    (Float(bitPattern: a) + Float(bitPattern: b)).bitPattern
+  }
+
+  private static func half(_ operation: AtomicOperation, _ format: NumberFormat, _ a: UInt64, _ b: UInt64)
+    -> UInt64
+  {
+    let (x, y) = (format.decode(UInt32(a & 0xFFFF)), format.decode(UInt32(b & 0xFFFF)))
+    let value =
+      operation == .add ? x + y : x.isNaN ? y : y.isNaN ? x : operation == .min ? min(x, y) : max(x, y)
+    return UInt64(format.encode(value, .nearestEven))
+  }
+}

@@ -1,0 +1,211 @@
+/// An mbarrier (PTX ISA 9.7.13.15): what its 64 bits in shared memory mean here.
+///
+/// The layout is not documented. This one is, from bit 0: 20 bits of arrivals that the phase still needs, 20 bits of
+/// arrivals that each phase needs, 22 bits of bytes still to come (biased), the phase's parity, and a mark that tells
+/// an initialised object from other data.
+struct BarrierObject: Equatable {
+  var pending: Int
+  var expected: Int
+  var transactions: Int
+  /// Of the phase that is not yet complete.
+  var parity: UInt32
+
+  static let maximumCount = 1 << 20 - 1
+  private static let transactionBias = 1 << 21
+  static let maximumTransactions = 1 << 20 - 1
+
+  init(count: Int) {
+    pending = count
+    expected = count
+    transactions = 0
+    parity = 0
+  }
+
+  /// From the bits in memory; nil when they are not those of an object.
+  init?(bits: UInt64) {
+    guard bits >> 63 == 1 else { return nil }
+    pending = Int(bits & 0xF_FFFF)
+    expected = Int(bits >> 20 & 0xF_FFFF)
+    transactions = Int(bits >> 40 & 0x3F_FFFF) - Self.transactionBias
+    parity = UInt32(bits >> 62 & 1)
+  }
+
+  var bits: UInt64 {
+    UInt64(pending) | UInt64(expected) << 20 | UInt64(transactions + Self.transactionBias) << 40
+      | UInt64(parity) << 62 | 1 << 63
+  }
+
+  /// Ends the phase if nothing is missing; true when it did.
+  mutating func advance() -> Bool {
+    guard pending == 0, transactions == 0 else { return false }
+    pending = expected
+    parity ^= 1
+    return true
+  }
+}
+
+extension Interpreter {
+  func executeBarrierObject(
+    _ i: DecodedInstruction, _ lanes: LaneContext, _ warp: Warp, _ place: Int
+  ) throws(SimulationError) -> Outcome {
+    if lanes.active == 0 { return .next }
+    if i.opcode == .barrierObjectPending {
+      lanes.setWords(i.d) { UInt32(truncatingIfNeeded: lanes.doubleWord(i.a, $0) & 0xF_FFFF) }
+      return .next
+    }
+    if i.opcode == .barrierObjectWait { return try waitForObject(i, lanes, warp, place) }
+    var rest = lanes.active
+    while rest != 0 {
+      let lane = rest.trailingZeroBitCount
+      rest &= rest &- 1
+      let address = sharedAddress(i, address(i, lanes, lane))
+      let memory = try unsafe objectMemory(i, address, lane, warp, place)
+      let count = i.opcode == .barrierObjectInvalidate ? 0 : Int(lanes.word(i.b, lane))
+      if i.opcode == .barrierObjectInit {
+        guard (1...BarrierObject.maximumCount).contains(count) else {
+          throw error(.badOperand("mbarrier.init with a count of \(count)"), i, warp, place)
+        }
+        unsafe memory.storeBytes(of: BarrierObject(count: count).bits, as: UInt64.self)
+        continue
+      }
+      if i.opcode == .barrierObjectInvalidate {
+        unsafe memory.storeBytes(of: 0, as: UInt64.self)
+        continue
+      }
+      let object = try unsafe object(memory, i, address, warp, place)
+      try unsafe change(object, memory, i, lanes, lane, count, address, warp, place)
+    }
+    return .next
+  }
+
+  /// A shared address from one that may be generic.
+  func sharedAddress(_ i: DecodedInstruction, _ address: UInt64) -> UInt64 {
+    i.space == .generic ? address & 0xFFFF_FFFF : address
+  }
+
+  @unsafe private func objectMemory(
+    _ i: DecodedInstruction, _ address: UInt64, _ lane: Int, _ warp: Warp, _ place: Int
+  ) throws(SimulationError) -> UnsafeMutableRawPointer {
+    if address & 7 != 0 {
+      throw error(.misaligned(space: "shared", address: address, byteCount: 8, lane: lane), i, warp, place)
+    }
+    guard let memory = unsafe sharedMemory(address, 8, warp) else {
+      throw error(.outOfBounds(space: "shared", address: address, byteCount: 8, lane: lane), i, warp, place)
+    }
+    return unsafe memory
+  }
+
+  @unsafe private func object(
+    _ memory: UnsafeMutableRawPointer, _ i: DecodedInstruction, _ address: UInt64, _ warp: Warp, _ place: Int
+  ) throws(SimulationError) -> BarrierObject {
+    if let object = BarrierObject(bits: unsafe memory.load(as: UInt64.self)) { return object }
+    throw error(
+      .badOperand("no initialised mbarrier at shared address 0x\(String(address, radix: 16))"), i, warp, place
+    )
+  }
+
+  @unsafe private func change(
+    _ object: BarrierObject, _ memory: UnsafeMutableRawPointer, _ i: DecodedInstruction, _ lanes: LaneContext,
+    _ lane: Int, _ count: Int, _ address: UInt64, _ warp: Warp, _ place: Int
+  ) throws(SimulationError) {
+    var object = object
+    var arrivals = 0
+    switch i.opcode {
+    case .barrierObjectExpect: object.transactions += count
+    case .barrierObjectComplete: object.transactions -= count
+    default:
+      let expectsBytes = i.operation & 2 != 0
+      if expectsBytes { object.transactions += count }
+      arrivals = expectsBytes ? 1 : count
+      if i.modifiers & 1 == 0 { unsafe lanes.doubleWords(i.d)[lane] = object.bits }
+      if i.operation & 1 != 0 { object.expected -= 1 }
+    }
+    guard arrivals <= object.pending, object.expected >= 0 else {
+      throw error(
+        .badOperand(
+          "mbarrier at 0x\(String(address, radix: 16)): \(arrivals) arrivals, \(object.pending) pending"),
+        i, warp, place)
+    }
+    guard object.transactions.magnitude <= BarrierObject.maximumTransactions else {
+      throw error(.badOperand("mbarrier with a tx-count of \(object.transactions)"), i, warp, place)
+    }
+    object.pending -= arrivals
+    unsafe store(object, memory, address, at: warp.time)
+  }
+
+  /// Writes an object back, and wakes who waits for its phase if that has ended.
+  @unsafe func store(
+    _ object: BarrierObject, _ memory: UnsafeMutableRawPointer, _ address: UInt64, at time: UInt64
+  ) {
+    var object = object
+    let isComplete = object.advance()
+    unsafe memory.storeBytes(of: object.bits, as: UInt64.self)
+    if isComplete { wake(address, at: time) }
+  }
+
+  /// Bytes of an asynchronous copy have come, or an asynchronous operation has arrived.
+  func complete(bytes: Int, arrivals: Int = 0, at address: UInt64, time: UInt64) {
+    let rank = Int(address >> AddressWindow.sharedBits)
+    let offset = Int(address & (1 << AddressWindow.sharedBits - 1))
+    guard rank < cluster.blocks.count, offset + 8 <= cluster.blocks[rank].sharedByteCount else { return }
+    let memory = unsafe cluster.blocks[rank].shared + offset
+    guard var object = BarrierObject(bits: unsafe memory.load(as: UInt64.self)) else { return }
+    object.transactions -= bytes
+    object.pending -= min(arrivals, object.pending)
+    unsafe store(object, memory, address, at: time)
+  }
+
+  /// Makes the phase of an mbarrier wait for more arrivals.
+  func addPending(_ count: Int, at address: UInt64) {
+    let rank = Int(address >> AddressWindow.sharedBits)
+    let offset = Int(address & (1 << AddressWindow.sharedBits - 1))
+    guard rank < cluster.blocks.count, offset + 8 <= cluster.blocks[rank].sharedByteCount else { return }
+    let memory = unsafe cluster.blocks[rank].shared + offset
+    guard var object = BarrierObject(bits: unsafe memory.load(as: UInt64.self)) else { return }
+    object.pending += count
+    unsafe memory.storeBytes(of: object.bits, as: UInt64.self)
+  }
+
+  private func wake(_ address: UInt64, at time: UInt64) {
+    for block in cluster.blocks {
+      for warp in block.warps {
+        for place in warp.fragments.indices {
+          guard case .object(address, _) = warp.fragments[place].wait else { continue }
+          warp.fragments[place].wait = .nothing
+          warp.time = max(warp.time, time)
+        }
+      }
+    }
+  }
+
+  // MARK: Waiting
+
+  private func waitForObject(
+    _ i: DecodedInstruction, _ lanes: LaneContext, _ warp: Warp, _ place: Int
+  ) throws(SimulationError) -> Outcome {
+    var result: UInt32 = 0
+    var blocking: (UInt64, UInt32)?
+    var rest = lanes.active
+    while rest != 0 {
+      let lane = rest.trailingZeroBitCount
+      rest &= rest &- 1
+      let address = sharedAddress(i, address(i, lanes, lane))
+      let memory = try unsafe objectMemory(i, address, lane, warp, place)
+      let object = try unsafe object(memory, i, address, warp, place)
+      // A state names the phase that was current when it was made.
+      let isParity = i.operation & 2 != 0
+      let parity = isParity ? lanes.word(i.b, lane) & 1 : UInt32(lanes.doubleWord(i.b, lane) >> 62 & 1)
+      if object.parity != parity {
+        result |= 1 << UInt32(lane)
+      } else if blocking == nil {
+        blocking = (address, parity)
+      }
+    }
+    // `try_wait` suspends the threads: here until the phase ends, however long that takes.
+    if i.operation & 1 != 0, let (address, parity) = blocking {
+      return .blocked(.object(address: address, parity: parity))
+    }
+    lanes.setPredicate(i.d, result)
+    return .next
+  }
+}

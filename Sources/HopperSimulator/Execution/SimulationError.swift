@@ -1,0 +1,85 @@
+import PTX
+
+/// Where in a launch something happened.
+public struct ExecutionPlace: Sendable, Hashable, CustomStringConvertible {
+  /// Name of the kernel or device function.
+  public var function: String
+  /// The instruction as PTX text; empty when it is not of one instruction.
+  public var instruction: String
+  /// Line of the PTX text, counted from 1; 0 when the module was not read from text.
+  public var line: Int
+  /// Line of the source that the PTX was made from, if known.
+  public var source: SourceLocation?
+  /// Index of the block in the grid, x fastest.
+  public var block: Int
+  /// Index of the warp in the block.
+  public var warp: Int
+
+  /// As `gemm, PTX line 12 (Gemm.swift:40), block 3, warp 5: ld.shared.u32 %r1, [%r2]`.
+  public var description: String {
+    let sourceText = source.map { " (\($0.file):\($0.line))" } ?? ""
+    let text = "\(function), PTX line \(line)\(sourceText), block \(block), warp \(warp)"
+    return instruction.isEmpty ? text : "\(text): \(instruction)"
+  }
+}
+
+/// Why a launch could not begin, or ended early.
+public struct SimulationError: Error, Sendable, CustomStringConvertible {
+  /// What went wrong.
+  public enum Reason: Sendable, Hashable {
+    /// The module has no kernel of this name.
+    case noSuchKernel(String)
+    /// A launch setting that the device or the kernel does not allow.
+    case badLaunch(field: String, value: String, why: String)
+    /// The parameter block has not the kernel's size.
+    case parameterSize(given: Int, expected: Int)
+    /// An instruction that the simulator does not have.
+    case unsupportedInstruction(String)
+    /// An access outside of every allocation, or of the shared, local or parameter memory.
+    case outOfBounds(space: String, address: UInt64, byteCount: Int, lane: Int)
+    /// An address that is not a multiple of the access's size.
+    case misaligned(space: String, address: UInt64, byteCount: Int, lane: Int)
+    /// Nothing can go on: each who waits, and for what.
+    case deadlock([String])
+    /// `trap`, or a failed assertion.
+    case trap
+    /// An operand that the instruction does not allow.
+    case badOperand(String)
+    /// A call of a function without a body.
+    case undefinedFunction(String)
+    /// Memory of the device or of the machine that simulates it has run out.
+    case outOfMemory(byteCount: Int)
+    /// More instructions than the launch was allowed.
+    case instructionLimit(UInt64)
+  }
+
+  /// What went wrong.
+  public var reason: Reason
+  /// Where; nil before the launch has begun.
+  public var place: ExecutionPlace?
+
+  /// Reason and place in words.
+  public var description: String {
+    let text =
+      switch reason {
+      case .noSuchKernel(let name): "the module has no kernel '\(name)'"
+      case .badLaunch(let field, let value, let why): "\(field) is \(value): \(why)"
+      case .parameterSize(let given, let expected):
+        "the parameter block has \(given) bytes, the kernel takes \(expected)"
+      case .unsupportedInstruction(let spelling): "the simulator does not have '\(spelling)'"
+      case .outOfBounds(let space, let address, let byteCount, let lane):
+        "lane \(lane): \(byteCount) bytes at \(Self.hexadecimal(address)) are outside of \(space) memory"
+      case .misaligned(let space, let address, let byteCount, let lane):
+        "lane \(lane): \(space) address \(Self.hexadecimal(address)) is not a multiple of \(byteCount)"
+      case .deadlock(let waits): "deadlock:\n  " + waits.joined(separator: "\n  ")
+      case .trap: "trap"
+      case .badOperand(let text): text
+      case .undefinedFunction(let name): "the function '\(name)' has no body"
+      case .outOfMemory(let byteCount): "no memory for \(byteCount) bytes"
+      case .instructionLimit(let count): "more than \(count) instructions"
+      }
+    return place.map { "\($0)\n  \(text)" } ?? text
+  }
+
+  private static func hexadecimal(_ address: UInt64) -> String { "0x" + String(address, radix: 16) }
+}

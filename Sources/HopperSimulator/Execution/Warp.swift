@@ -1,0 +1,153 @@
+/// A call's registers, predicates and local variables. The kernel has one frame for each warp; a call of a device
+/// function makes another.
+@safe final class Frame {
+  let program: Program
+  let caller: Frame?
+  /// Where the caller goes on.
+  let returnIndex: Int
+  let registers: UnsafeMutableRawPointer
+  let predicates: UnsafeMutablePointer<UInt32>
+  /// Where the frame's variables begin in each thread's local memory.
+  let localBase: Int
+
+  init(_ program: Program, caller: Frame? = nil, returnIndex: Int = 0, localBase: Int = 0) {
+    self.program = program
+    self.caller = caller
+    self.returnIndex = returnIndex
+    self.localBase = localBase
+    let rowBytes = max(1, program.rowCount) * 128
+    unsafe registers = .allocate(byteCount: rowBytes, alignment: 64)
+    unsafe registers.initializeMemory(as: UInt8.self, repeating: 0, count: rowBytes)
+    unsafe predicates = .allocate(capacity: max(1, program.predicateCount))
+    unsafe predicates.initialize(repeating: 0, count: max(1, program.predicateCount))
+  }
+
+  deinit {
+    unsafe registers.deallocate()
+    unsafe predicates.deallocate()
+  }
+}
+
+/// What lanes of a warp wait for.
+enum Wait: Equatable {
+  case nothing
+  /// A named barrier of the block.
+  case barrier(Int)
+  /// The end of the phase with this parity of the mbarrier at a shared address.
+  case object(address: UInt64, parity: UInt32)
+  /// All blocks of the cluster.
+  case cluster
+  /// The other lanes of this mask.
+  case lanes(UInt32)
+  /// Its turn in the order of time among all blocks.
+  case turn
+  /// Registers of the block's pool.
+  case registers
+  /// The grid before this one.
+  case grid
+}
+
+/// Lanes of a warp that are at the same instruction.
+struct Fragment {
+  var index: Int
+  var mask: UInt32
+  var frame: Frame
+  var wait = Wait.nothing
+  /// What a blocked instruction has to write when it goes on, and whether it may.
+  var isGranted = false
+}
+
+/// A warp of a block.
+@safe final class Warp {
+  unowned let block: Block
+  let index: Int
+  /// Lanes that have a thread.
+  let threads: UInt32
+  /// Lanes that have not exited.
+  var live: UInt32
+  var fragments: [Fragment]
+  /// When it may issue its next instruction, in cycles.
+  var time: UInt64 = 0
+  /// Local memory, lane after lane; made when it is first used.
+  private var local: UnsafeMutableRawPointer?
+  private var localByteCount = 0
+  /// Registers of each thread, as `setmaxnreg` counts.
+  var registersPerThread = 0
+  /// Threads that have arrived at the cluster's barrier, and whether all have.
+  var clusterArrivals: UInt32 = 0
+  var hasArrivedAtCluster = false
+  /// Whether the phase that it has arrived at has ended, and the threads that have seen that.
+  var isClusterPhaseDone = false
+  var clusterWaits: UInt32 = 0
+  /// Whether lanes that wait for each other have all come.
+  var mustMerge = false
+  /// Instructions since the lanes at the lowest address had to let others go first.
+  var turns = 0
+  /// Asynchronous work of its threads.
+  var asynchronous = AsynchronousState()
+
+  init(_ block: Block, index: Int, threads: UInt32, program: Program) {
+    self.block = block
+    self.index = index
+    self.threads = threads
+    live = threads
+    fragments = [Fragment(index: 0, mask: threads, frame: Frame(program))]
+    unsafe local = nil
+  }
+
+  deinit { unsafe local?.deallocate() }
+
+  var isFinished: Bool { live == 0 }
+
+  /// Bytes of local memory of each thread.
+  static let localCapacity = 512 << 10
+
+  /// The byte of a lane's local memory; nil when the access is out of bounds.
+  @unsafe func localPointer(_ lane: Int, _ offset: UInt64, _ byteCount: Int) -> UnsafeMutableRawPointer? {
+    guard offset <= UInt64(Self.localCapacity), Int(offset) + byteCount <= Self.localCapacity else {
+      return nil
+    }
+    let needed = Int(offset) + byteCount
+    if needed > localByteCount { growLocal(needed) }
+    return unsafe local.map { unsafe $0 + (lane * localByteCount + Int(offset)) }
+  }
+
+  private func growLocal(_ needed: Int) {
+    let grown = max(1024, needed.nextPowerOfTwo)
+    let memory = UnsafeMutableRawPointer.allocate(byteCount: 32 * grown, alignment: 64)
+    unsafe memory.initializeMemory(as: UInt8.self, repeating: 0, count: 32 * grown)
+    if let old = unsafe local {
+      for lane in 0..<32 {
+        unsafe (memory + lane * grown).copyMemory(
+          from: old + lane * localByteCount, byteCount: localByteCount)
+      }
+      unsafe old.deallocate()
+    }
+    unsafe local = memory
+    localByteCount = grown
+  }
+
+  /// Of the lanes that can go on, those at the lowest address: later instructions are where paths meet again.
+  ///
+  /// Lanes that have had many turns while others wait let these go first, so that lanes that spin do not keep from
+  /// running those that they wait for.
+  func nextFragment() -> Int? {
+    var best: Int?
+    for (place, fragment) in fragments.enumerated() where fragment.wait == .nothing {
+      guard let chosen = best else {
+        best = place
+        continue
+      }
+      let isLower = fragment.index < fragments[chosen].index
+      if turns < Self.turnLimit ? isLower : !isLower { best = place }
+    }
+    return best
+  }
+
+  /// Instructions after which lanes at the lowest address let others go first.
+  static let turnLimit = 4096
+}
+
+extension Int {
+  fileprivate var nextPowerOfTwo: Int { self <= 1 ? 1 : 1 << (Int.bitWidth - (self - 1).leadingZeroBitCount) }
+}

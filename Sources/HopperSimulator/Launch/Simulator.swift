@@ -1,0 +1,149 @@
+import GPUDevice
+import PTX
+
+/// What a launch came to.
+public struct LaunchReport: Sendable, Hashable {
+  /// Instructions, each counted once for a warp.
+  public var instructionCount: UInt64
+  /// From the start of the first block to the end of the last.
+  public var cycles: UInt64
+  /// The most 32-bit registers of a thread that are live at once.
+  public var liveRegisterCount: Int
+}
+
+/// A module that is ready to be launched.
+public final class LoadedModule: Sendable {
+  /// Its syntax tree.
+  public let module: Module
+  /// Addresses of its variables in global and constant memory.
+  public let addresses: [String: UInt64]
+  private let programs: [String: Program]
+
+  init(_ module: Module, addresses: [String: UInt64]) {
+    self.module = module
+    self.addresses = addresses
+    var programs: [String: Program] = [:]
+    for function in module.functions where function.body != nil {
+      programs[function.name] = Program(function, module: module, globals: addresses)
+    }
+    self.programs = programs
+  }
+
+  func kernel(_ name: String) -> Program? {
+    programs[name].flatMap { $0.function.kind == .entry ? $0 : nil }
+  }
+
+  var functions: [String: Program] { programs.filter { $0.value.function.kind == .function } }
+}
+
+/// A simulated Hopper GPU: memory, and modules that run on it.
+public final class Simulator {
+  private let memory: GlobalMemory
+  private var nextGridID: UInt64 = 1
+  /// Instructions of warps after which a launch is given up.
+  public var instructionLimit: UInt64 = .max
+  /// Multiprocessors.
+  public let processorCount: Int
+
+  /// A device with so many multiprocessors and bytes of memory.
+  public init(processorCount: Int = 132, memoryByteCount: Int = 80 << 30) {
+    self.processorCount = processorCount
+    memory = GlobalMemory(capacity: memoryByteCount)
+  }
+
+  // MARK: Memory
+
+  /// Allocates memory; its contents are unspecified.
+  public func allocate(_ byteCount: Int) throws(SimulationError) -> UInt64 { try memory.allocate(byteCount) }
+
+  /// Frees memory that begins at an address.
+  public func free(_ address: UInt64) throws(SimulationError) {
+    guard memory.free(address) else {
+      throw SimulationError(reason: .outOfBounds(space: "global", address: address, byteCount: 0, lane: 0))
+    }
+  }
+
+  /// Copies bytes to the device.
+  public func write(_ bytes: [UInt8], to address: UInt64) throws(SimulationError) {
+    let target = try unsafe pointer(address, bytes.count)
+    unsafe bytes.withUnsafeBytes { bytes in
+      if let base = bytes.baseAddress { unsafe target.copyMemory(from: base, byteCount: bytes.count) }
+    }
+  }
+
+  /// Copies bytes from the device.
+  public func read(_ address: UInt64, byteCount: Int) throws(SimulationError) -> [UInt8] {
+    let source = try unsafe pointer(address, byteCount)
+    return unsafe Array(UnsafeRawBufferPointer(start: source, count: byteCount))
+  }
+
+  @unsafe private func pointer(_ address: UInt64, _ byteCount: Int) throws(SimulationError)
+    -> UnsafeMutableRawPointer
+  {
+    guard byteCount >= 0, let pointer = unsafe memory.pointer(address, byteCount) else {
+      throw SimulationError(
+        reason: .outOfBounds(space: "global", address: address, byteCount: byteCount, lane: 0))
+    }
+    return unsafe pointer
+  }
+
+  // MARK: Modules
+
+  /// Places a module's variables, and makes its functions ready.
+  public func load(_ module: Module) throws(SimulationError) -> LoadedModule {
+    var addresses: [String: UInt64] = [:]
+    for variable in module.variables where variable.space == .global || variable.space == .constant {
+      addresses[variable.name] = try memory.allocate(variable.byteCount)
+    }
+    for variable in module.variables {
+      guard let address = addresses[variable.name] else { continue }
+      try write(Self.initialBytes(variable, addresses), to: address)
+    }
+    return LoadedModule(module, addresses: addresses)
+  }
+
+  private static func initialBytes(_ variable: Variable, _ addresses: [String: UInt64]) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: variable.byteCount)
+    let size = variable.type.byteCount
+    for (index, value) in variable.initialValues.enumerated() where (index + 1) * size <= bytes.count {
+      let bits: UInt64 =
+        switch value {
+        case .number(let number): Decoder.bits(number, variable.type)
+        case .address(let name, let offset, _): (addresses[name] ?? 0) &+ UInt64(bitPattern: offset)
+        case .addressByte(let name, let offset, _, let byte):
+          ((addresses[name] ?? 0) &+ UInt64(bitPattern: offset)) >> UInt64(8 * byte) & 0xFF
+        }
+      for byte in 0..<min(size, 8) {
+        bytes[index * size + byte] = UInt8(truncatingIfNeeded: bits >> UInt64(8 * byte))
+      }
+    }
+    return bytes
+  }
+
+  // MARK: Launches
+
+  /// Runs a kernel to its end.
+  ///
+  /// `parameters` is the parameter block: the kernel's parameters in order, each at its alignment.
+  public func launch(
+    _ module: LoadedModule, _ kernel: String, _ configuration: LaunchConfiguration, parameters: [UInt8]
+  ) throws(SimulationError) -> LaunchReport {
+    guard let program = module.kernel(kernel) else { throw SimulationError(reason: .noSuchKernel(kernel)) }
+    guard parameters.count == program.layout.parameterByteCount else {
+      throw SimulationError(
+        reason: .parameterSize(given: parameters.count, expected: program.layout.parameterByteCount))
+    }
+    let limits = try LaunchCheck(program, configuration, processorCount: processorCount).limits()
+    let context = LaunchContext(
+      program: program, functions: module.functions, configuration: configuration, memory: memory,
+      parameters: parameters, registersPerThread: limits.registersPerThread, processorCount: processorCount,
+      gridID: nextGridID)
+    nextGridID += 1
+    let runner = LaunchRunner(
+      context, limits: ProcessorLimits(residentClusterCount: limits.residentClusters),
+      instructionLimit: instructionLimit)
+    let (instructions, cycles) = try runner.run()
+    return LaunchReport(
+      instructionCount: instructions, cycles: cycles, liveRegisterCount: program.liveRegisterCount)
+  }
+}

@@ -1,0 +1,69 @@
+/// The device's global memory: allocations with guarded gaps between them.
+///
+/// Addresses depend on the order of allocations alone, so that runs repeat. Blocks that run at the same time read and
+/// write the same bytes, as on the device; a program that orders its accesses gets one result.
+@safe final class GlobalMemory: @unchecked Sendable {
+  @safe struct Allocation {
+    let address: UInt64
+    let byteCount: Int
+    let base: UnsafeMutableRawPointer
+  }
+
+  /// In rising order of address. Changed only between launches.
+  private(set) var allocations: [Allocation] = []
+  private var nextAddress: UInt64 = 0x10_0000_0000
+  private(set) var allocatedByteCount = 0
+  let capacity: Int
+
+  /// Bytes between allocations that no access may touch.
+  private static let gap: UInt64 = 1 << 16
+
+  init(capacity: Int) {
+    self.capacity = capacity
+  }
+
+  deinit {
+    for allocation in allocations { unsafe allocation.base.deallocate() }
+  }
+
+  /// Allocates memory whose contents are unspecified, aligned to 512 bytes.
+  func allocate(_ byteCount: Int) throws(SimulationError) -> UInt64 {
+    guard byteCount >= 0, byteCount <= capacity - allocatedByteCount else {
+      throw SimulationError(reason: .outOfMemory(byteCount: byteCount))
+    }
+    let base = UnsafeMutableRawPointer.allocate(byteCount: max(1, byteCount), alignment: 512)
+    let address = nextAddress
+    unsafe allocations.append(Allocation(address: address, byteCount: byteCount, base: base))
+    allocatedByteCount += byteCount
+    nextAddress += (UInt64(byteCount) + Self.gap + 511) & ~511
+    return address
+  }
+
+  /// Frees the allocation that begins at an address; false when none does.
+  func free(_ address: UInt64) -> Bool {
+    guard let index = allocations.firstIndex(where: { $0.address == address }) else { return false }
+    unsafe allocations[index].base.deallocate()
+    allocatedByteCount -= allocations[index].byteCount
+    allocations.remove(at: index)
+    return true
+  }
+
+  /// The allocation that has this byte.
+  func allocation(containing address: UInt64) -> Allocation? {
+    var (low, high) = (0, allocations.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if allocations[middle].address <= address { low = middle + 1 } else { high = middle }
+    }
+    guard low > 0 else { return nil }
+    let found = allocations[low - 1]
+    return address - found.address < UInt64(found.byteCount) ? found : nil
+  }
+
+  /// Memory of `byteCount` bytes at an address, all in one allocation; nil when there is none.
+  @unsafe func pointer(_ address: UInt64, _ byteCount: Int) -> UnsafeMutableRawPointer? {
+    guard let found = allocation(containing: address) else { return nil }
+    let offset = Int(address - found.address)
+    return offset + byteCount <= found.byteCount ? unsafe found.base + offset : nil
+  }
+}
