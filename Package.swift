@@ -18,6 +18,7 @@ let package = Package(
     .library(name: "ExampleKernels", targets: ["ExampleKernels"]),
     .library(name: "AssemblerTools", targets: ["AssemblerTools"]),
     .library(name: "GPUDevice", targets: ["GPUDevice"]),
+    .library(name: "GPUDeviceConformance", targets: ["GPUDeviceConformance"]),
     .library(name: "HopperSimulator", targets: ["HopperSimulator"]),
     .library(name: "Workloads", targets: ["Workloads"]),
     .executable(name: "mla", targets: ["mla"]),
@@ -32,13 +33,18 @@ let package = Package(
       name: "CPUEngine", dependencies: ["LatentAttention", "CPUMicrokernels"], swiftSettings: checked),
     .target(name: "PTX", swiftSettings: checked),
     .target(name: "ExampleKernels", dependencies: ["PTX"], swiftSettings: checked),
-    .target(name: "GPUDevice", swiftSettings: checked),
+    .target(name: "CUDADriver", linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
+    .target(name: "GPUDevice", dependencies: ["CUDADriver"], swiftSettings: checked),
+    .target(name: "GPUDeviceConformance", dependencies: ["GPUDevice"], swiftSettings: checked),
     .target(name: "SimulatorKernels"),
     .target(
       name: "HopperSimulator", dependencies: ["PTX", "GPUDevice", "SimulatorKernels"], swiftSettings: checked),
     .target(name: "AssemblerTools", swiftSettings: checked),
     .target(name: "Workloads", dependencies: ["LatentAttention"], swiftSettings: checked),
     .target(name: "Reports", dependencies: ["LatentAttention"], swiftSettings: checked),
+    .executableTarget(
+      name: "gpu-check", dependencies: ["GPUDevice", "GPUDeviceConformance"],
+      swiftSettings: checked),
     .executableTarget(
       name: "mla",
       dependencies: [
@@ -68,7 +74,10 @@ let package = Package(
       name: "PTXTests",
       dependencies: ["PTX", "ExampleKernels", "LatentAttention", "AssemblerTools", "AssemblerSupport"],
       exclude: ["Fixtures"], swiftSettings: checked),
-    .testTarget(name: "GPUDeviceTests", dependencies: ["GPUDevice"], swiftSettings: checked),
+    .testTarget(
+      name: "GPUDeviceTests",
+      dependencies: ["GPUDevice", "GPUDeviceConformance", "PTX", "AssemblerTools", "AssemblerSupport"],
+      exclude: ["FakeDriver"], swiftSettings: checked),
     .testTarget(
       name: "HopperSimulatorTests",
       dependencies: [

@@ -4,7 +4,7 @@ extension GPUDevice {
   /// - Throws: what ``allocate(byteCount:)`` and the copy throw; an empty array is invalid.
   public func upload<Value: BitwiseCopyable>(_ values: [Value]) throws(GPUDeviceError) -> DeviceMemory {
     let memory = try allocate(byteCount: values.count * MemoryLayout<Value>.stride)
-    try unsafe defaultStream.copy(from: values.span.bytes, to: memory.address)
+    try defaultStream.copy(values, to: memory.address)
     return memory
   }
 
@@ -26,12 +26,21 @@ extension GPUDevice {
 }
 
 extension GPUStream {
+  /// Copies the bytes of an array to the device.
+  ///
+  /// - Throws: as ``copy(from:to:)``.
+  public func copy<Value: BitwiseCopyable>(
+    _ values: [Value], to address: DeviceAddress
+  ) throws(GPUDeviceError) {
+    try unsafe copy(from: values.span.bytes, to: address)  // Bytes between members may be anything.
+  }
+
   /// Launches a kernel with arguments in the order of its parameters.
   ///
   /// - Throws: as ``launch(_:_:_:)``.
   public func launch(
     _ kernel: any GPUKernel, _ configuration: LaunchConfiguration, arguments: [KernelArgument]
   ) throws(GPUDeviceError) {
-    try launch(kernel, configuration, ParameterBlock(arguments))
+    try launch(kernel, configuration, ParameterBlock(arguments, for: kernel))
   }
 }

@@ -16,8 +16,8 @@ public enum GPUDeviceError: Error, Hashable, Sendable, CustomStringConvertible {
   case kernelNotFound(name: String)
   /// A kernel, stream or event of another device was passed.
   case otherDevice(operation: String, field: String)
-  /// A kernel ended by a fault: where, and what it did.
-  case kernelFailed(kernel: String, reason: String)
+  /// A kernel ended by a fault. Real devices do not say which, and run nothing more.
+  case kernelFailed(kernel: String?, reason: String)
 
   /// What happened, in a sentence.
   public var description: String {
@@ -39,7 +39,7 @@ public enum GPUDeviceError: Error, Hashable, Sendable, CustomStringConvertible {
     case .otherDevice(let operation, let field):
       "\(operation): \(field) belongs to another device"
     case .kernelFailed(let kernel, let reason):
-      "kernel \(kernel) failed: \(reason)"
+      "\(kernel.map { "kernel \($0)" } ?? "a kernel") failed: \(reason)"
     }
   }
 }

@@ -60,25 +60,47 @@ public struct KernelParameter: Sendable, Hashable, CustomStringConvertible {
 public struct ParameterBlock: Sendable, Hashable {
   /// The bytes.
   public private(set) var bytes: [UInt8]
-  /// Where each argument lies; absent for bytes that the caller laid out.
-  public private(set) var parameters: [KernelParameter]?
-
-  /// A block of arguments in order, each at the next multiple of its alignment, as kernels lay their parameters out.
-  public init(_ arguments: [KernelArgument]) {
-    bytes = []
-    var parameters: [KernelParameter] = []
-    for argument in arguments {
-      let padding = -bytes.count & (argument.alignment - 1)
-      bytes += [UInt8](repeating: 0, count: padding)
-      parameters.append(KernelParameter(offset: bytes.count, byteCount: argument.bytes.count))
-      bytes += argument.bytes
-    }
-    self.parameters = parameters
-  }
 
   /// A block that the caller laid out.
   public init(bytes: [UInt8]) {
     self.bytes = bytes
+  }
+
+  /// A block of arguments in order, each at the next multiple of its alignment, as PTX lays parameters out.
+  public init(_ arguments: [KernelArgument]) {
+    bytes = []
+    for argument in arguments {
+      let padding = -bytes.count & (argument.alignment - 1)
+      bytes += [UInt8](repeating: 0, count: padding)
+      bytes += argument.bytes
+    }
+  }
+
+  /// A block of arguments in order, each where the kernel reads it: a kernel may align its parameters more than
+  /// their types ask for.
+  ///
+  /// - Throws: ``GPUDeviceError/invalid(operation:field:value:requirement:)`` with the first argument that the kernel
+  ///   does not take.
+  public init(_ arguments: [KernelArgument], for kernel: any GPUKernel) throws(GPUDeviceError) {
+    guard let parameters = kernel.parameters else {
+      self.init(arguments)
+      return
+    }
+    let operation = "launch of \(kernel.name)"
+    guard arguments.count == parameters.count else {
+      throw .invalid(
+        operation: operation, field: "arguments.count", value: "\(arguments.count)",
+        requirement: "\(parameters.count)")
+    }
+    self.init(bytes: [UInt8](repeating: 0, count: ParameterBlock.byteCount(of: parameters)))
+    for (index, (argument, parameter)) in zip(arguments, parameters).enumerated() {
+      guard argument.bytes.count == parameter.byteCount else {
+        throw .invalid(
+          operation: operation, field: "arguments[\(index)]", value: "\(argument.bytes.count) bytes",
+          requirement: "\(parameter.byteCount) bytes")
+      }
+      bytes.replaceSubrange(parameter.offset..<parameter.offset + parameter.byteCount, with: argument.bytes)
+    }
   }
 
   /// Puts a value over the bytes at an offset: an address or a number within a struct, or an argument that changes
@@ -96,27 +118,21 @@ public struct ParameterBlock: Sendable, Hashable {
     bytes.replaceSubrange(offset..<offset + argument.bytes.count, with: argument.bytes)
   }
 
-  /// Checks that these are the bytes which a kernel's parameters read. Devices call it before a launch.
+  /// Checks that a kernel reads so many bytes. Every device calls it before a launch.
   ///
-  /// - Throws: ``GPUDeviceError/invalid(operation:field:value:requirement:)`` with the first argument that differs.
-  public func validate(for parameters: [KernelParameter], of kernel: String) throws(GPUDeviceError) {
-    let operation = "launch of \(kernel)"
-    if let given = self.parameters {
-      guard given.count == parameters.count else {
-        throw .invalid(
-          operation: operation, field: "arguments.count", value: "\(given.count)",
-          requirement: "\(parameters.count)")
-      }
-      for (index, (argument, parameter)) in zip(given, parameters).enumerated() where argument != parameter {
-        throw .invalid(
-          operation: operation, field: "arguments[\(index)]", value: "\(argument)",
-          requirement: "\(parameter)")
-      }
-    }
-    let end = parameters.map { $0.offset + $0.byteCount }.max() ?? 0
-    guard bytes.count == end else {
+  /// - Throws: ``GPUDeviceError/invalid(operation:field:value:requirement:)``.
+  public func validate(for kernel: any GPUKernel) throws(GPUDeviceError) {
+    guard let parameters = kernel.parameters else { return }
+    let byteCount = ParameterBlock.byteCount(of: parameters)
+    guard bytes.count == byteCount else {
       throw .invalid(
-        operation: operation, field: "parameter bytes", value: "\(bytes.count)", requirement: "\(end)")
+        operation: "launch of \(kernel.name)", field: "parameter bytes", value: "\(bytes.count)",
+        requirement: "\(byteCount)")
     }
+  }
+
+  /// From the block's first byte to the last that a parameter has.
+  private static func byteCount(of parameters: [KernelParameter]) -> Int {
+    parameters.map { $0.offset + $0.byteCount }.max() ?? 0
   }
 }

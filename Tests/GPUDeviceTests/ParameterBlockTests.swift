@@ -16,8 +16,6 @@ struct ParameterBlockTests {
       .value(UInt8(7)), .value(Int32(-2)), .address(DeviceAddress(0x0102_0304_0506_0708)),
       .value(Float16(1)), .value(Shape(base: 5, rows: 6)), .tensorMap(try #require(map)), .value(Float(1)),
     ])
-    #expect(block.parameters?.map(\.offset) == [0, 4, 8, 16, 24, 64, 192])
-    #expect(block.parameters?.map(\.byteCount) == [1, 4, 8, 2, 16, 128, 4])
     #expect(block.bytes.count == 196)
     #expect(block.bytes[0..<8] == [7, 0, 0, 0, 0xFE, 0xFF, 0xFF, 0xFF])
     #expect(block.bytes[8..<18] == [8, 7, 6, 5, 4, 3, 2, 1, 0x00, 0x3C])
@@ -46,20 +44,40 @@ struct ParameterBlockTests {
     #expect(invalidField { _ = try KernelArgument.bytes([1], alignment: 0) }?.field == "alignment")
   }
 
-  @Test("Arguments that the kernel does not take are named")
-  func validation() throws {
-    let parameters = [KernelParameter(offset: 0, byteCount: 8), KernelParameter(offset: 8, byteCount: 4)]
-    func found(_ block: ParameterBlock) -> (field: String, value: String)? {
-      invalidField { try block.validate(for: parameters, of: "k") }
-    }
-    try ParameterBlock([.value(Int64(1)), .value(Int32(1))]).validate(for: parameters, of: "k")
-    try ParameterBlock(bytes: [UInt8](repeating: 0, count: 12)).validate(for: parameters, of: "k")
-    try ParameterBlock([]).validate(for: [], of: "k")
-    let short = found(ParameterBlock([.value(Int64(1))]))
+  @Test("Arguments lie where the kernel reads them; others are named")
+  func kernel() throws {
+    let kernel = StandInKernel(parameters: [
+      KernelParameter(offset: 0, byteCount: 8), KernelParameter(offset: 128, byteCount: 4),
+    ])
+    let block = try ParameterBlock([.value(Int64(1)), .value(Int32(2))], for: kernel)
+    #expect(block.bytes.count == 132 && block.bytes[0] == 1 && block.bytes[128] == 2)
+    try block.validate(for: kernel)
+    let short = invalidField { _ = try ParameterBlock([.value(Int64(1))], for: kernel) }
     #expect(short?.field == "arguments.count" && short?.value == "1")
-    let wide = found(ParameterBlock([.value(Int64(1)), .value(Int64(1))]))
-    #expect(wide?.field == "arguments[1]" && wide?.value == "8 bytes at 8")
-    let raw = found(ParameterBlock(bytes: [UInt8](repeating: 0, count: 16)))
-    #expect(raw?.field == "parameter bytes" && raw?.value == "16")
+    let wide = invalidField { _ = try ParameterBlock([.value(Int64(1)), .value(Int64(2))], for: kernel) }
+    #expect(wide?.field == "arguments[1]" && wide?.value == "8 bytes")
+    let raw = invalidField {
+      try ParameterBlock(bytes: [UInt8](repeating: 0, count: 136)).validate(for: kernel)
+    }
+    #expect(raw?.field == "parameter bytes" && raw?.value == "136")
+  }
+
+  @Test("A kernel whose parameters are unknown takes anything, at the alignment of its type")
+  func unknownParameters() throws {
+    let kernel = StandInKernel(parameters: nil)
+    let block = try ParameterBlock([.value(UInt8(1)), .value(Int32(2))], for: kernel)
+    #expect(block.bytes == [1, 0, 0, 0, 2, 0, 0, 0])
+    try block.validate(for: kernel)
+  }
+
+  private final class StandInKernel: GPUKernel {
+    let name = "k"
+    let parameters: [KernelParameter]?
+    let attributes = KernelAttributes(
+      registerCount: 0, staticSharedByteCount: 0, localByteCount: 0, maximumBlockThreadCount: 1024)
+
+    init(parameters: [KernelParameter]?) {
+      self.parameters = parameters
+    }
   }
 }
