@@ -16,6 +16,8 @@
   var blockTime: UInt64
   /// When the last instruction has started.
   private(set) var start: UInt64 = 0
+  /// When it was issued.
+  private(set) var slot: UInt64 = 0
 
   @unsafe init(_ warp: Warp, _ frame: Frame) {
     clock = warp.clock
@@ -33,7 +35,7 @@
   mutating func issue(_ index: Int) -> Bool {
     let timed = unsafe timing[index]
     guard timed.isIssued else {
-      start = time
+      (start, slot) = (time, time)
       return true
     }
     var operands: UInt64 = 0
@@ -43,7 +45,7 @@
     }
     if operands >= Frame.isComing { return false }
     if timed.isOrdered { time = max(time, blockTime, operands) }
-    let slot = unsafe max(time, clock.nextIssue[scheduler])
+    slot = unsafe max(time, clock.nextIssue[scheduler])
     unsafe clock.nextIssue[scheduler] = slot + 1
     time = slot + 1
     // The unit's time is counted in sixteenths.

@@ -67,13 +67,14 @@ import PTX
     unsafe unitBusy.deallocate()
   }
 
-  /// Takes time of shared memory for so many wavefronts of 128 bytes. Returns when the first begins.
-  func takeShared(at time: UInt64, wavefronts: UInt64, conflicts: UInt64 = 0) -> UInt64 {
-    let start = max(sharedFree, time)
+  /// Takes time of shared memory for so many wavefronts of 128 bytes, where the instruction has its issue slot. Returns
+  /// when the first begins: not before `time`, when its operands are there.
+  func takeShared(at time: UInt64, slot: UInt64, wavefronts: UInt64, conflicts: UInt64 = 0) -> UInt64 {
+    let start = max(sharedFree, slot)
     sharedFree = start + wavefronts
     sharedBusy += wavefronts
     bankConflicts += conflicts
-    return start
+    return max(start, time)
   }
 
   /// Wavefronts of bytes that are read without conflicts.

@@ -146,7 +146,7 @@ extension Interpreter {
   /// When a bulk copy out of shared memory that starts now will have read, and be done.
   private func writeTimes(_ byteCount: Int, _ warp: Warp) -> CopyTimes {
     let wavefronts = warp.clock.wavefronts(byteCount)
-    let start = warp.clock.takeShared(at: issueTime, wavefronts: wavefronts)
+    let start = warp.clock.takeShared(at: issueTime, slot: slotTime, wavefronts: wavefronts)
     let read = start + wavefronts + Latency.bulkRead
     return CopyTimes(read: read, done: read + Latency.bulkWrite)
   }

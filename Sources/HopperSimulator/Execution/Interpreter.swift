@@ -31,6 +31,8 @@ enum Outcome {
   var requests: [MemorySystem.Request] = []
   /// When the instruction that is being executed has its operands.
   var issueTime: UInt64 = 0
+  /// When that instruction was issued.
+  var slotTime: UInt64 = 0
   /// The allocation that was used last.
   var lastAllocation: GlobalMemory.Allocation?
   /// Two rows for results that only some lanes keep.
@@ -190,6 +192,7 @@ enum Outcome {
       } else {
         leave(warp, place, index, timing, executed)
         issueTime = timing.start
+        slotTime = timing.slot
         let outcome = try unsafe execute(instruction.pointee, lanes, warp, place, program)
         switch outcome {
         case .next:

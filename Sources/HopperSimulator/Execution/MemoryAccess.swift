@@ -86,23 +86,27 @@ extension Interpreter {
     if mustWait(i, warp, place) { return .blocked(.turn) }
     let elementBytes = Int(i.elementBytes)
     let count = Int(i.elementCount)
-    let vectors = unsafe warp.fragments[place].frame.program.code.vectors
-    var access = MemoryAccess(byteCount: elementBytes * count)
-    var rest = lanes.active
-    while rest != 0 {
-      let lane = rest.trailingZeroBitCount
-      rest &= rest &- 1
-      let address = address(i, lanes, lane)
-      access.add(address, lane)
-      let source = try unsafe memory(i, address, elementBytes * count, lane, warp, place)
-      for element in 0..<count {
-        let slot = unsafe vectors[Int(i.extra) + element]
-        let bits = unsafe Self.element(
-          source + element * elementBytes, elementBytes, i.operation & LoadFlag.signed != 0)
-        if i.operation & LoadFlag.wide != 0 {
-          unsafe lanes.doubleWords(slot)[lane] = bits
-        } else {
-          unsafe lanes.words(slot)[lane] = UInt32(truncatingIfNeeded: bits)
+    let vectors = unsafe warp.fragments[place].frame.program.code.vectors + Int(i.extra)
+    let access = MemoryAccess(i, lanes, byteCount: elementBytes * count)
+    let region = try region(access, i, lanes.active, warp, place)
+    for element in 0..<count {
+      let slot = unsafe vectors[element]
+      let offset = element * elementBytes
+      if i.operation & LoadFlag.wide != 0 {
+        let row = unsafe lanes.doubleWords(slot)
+        try unsafe forEachLane(access, region, offset, lanes.active, i, warp, place) { lane, source in
+          unsafe row[lane] = Self.element(source, elementBytes, i.operation & LoadFlag.signed != 0)
+        }
+      } else if elementBytes == 4 {
+        let row = unsafe lanes.words(slot)
+        try unsafe forEachLane(access, region, offset, lanes.active, i, warp, place) { lane, source in
+          unsafe row[lane] = source.load(as: UInt32.self)
+        }
+      } else {
+        let row = unsafe lanes.words(slot)
+        try unsafe forEachLane(access, region, offset, lanes.active, i, warp, place) { lane, source in
+          unsafe row[lane] = UInt32(
+            truncatingIfNeeded: Self.element(source, elementBytes, i.operation & LoadFlag.signed != 0))
         }
       }
     }
@@ -111,9 +115,9 @@ extension Interpreter {
   }
 
   @inline(__always)
-  @unsafe private static func element(_ source: UnsafeMutableRawPointer, _ byteCount: Int, _ isSigned: Bool)
-    -> UInt64
-  {
+  @unsafe private static func element(
+    _ source: UnsafeMutableRawPointer, _ byteCount: Int, _ isSigned: Bool
+  ) -> UInt64 {
     switch byteCount {
     case 1:
       return isSigned
@@ -138,30 +142,105 @@ extension Interpreter {
     if mustWait(i, warp, place) { return .blocked(.turn) }
     let elementBytes = Int(i.elementBytes)
     let count = Int(i.elementCount)
-    let vectors = unsafe warp.fragments[place].frame.program.code.vectors
-    var access = MemoryAccess(byteCount: elementBytes * count)
-    var rest = lanes.active
-    while rest != 0 {
-      let lane = rest.trailingZeroBitCount
-      rest &= rest &- 1
-      let address = address(i, lanes, lane)
-      access.add(address, lane)
-      let target = try unsafe memory(i, address, elementBytes * count, lane, warp, place)
-      for element in 0..<count {
-        let slot = unsafe vectors[Int(i.extra) + element]
-        let bits =
-          i.operation & LoadFlag.wide != 0 ? lanes.doubleWord(slot, lane) : UInt64(lanes.word(slot, lane))
-        let place = unsafe target + element * elementBytes
+    let vectors = unsafe warp.fragments[place].frame.program.code.vectors + Int(i.extra)
+    let access = MemoryAccess(i, lanes, byteCount: elementBytes * count)
+    let region = try region(access, i, lanes.active, warp, place)
+    let isWide = i.operation & LoadFlag.wide != 0
+    for element in 0..<count {
+      let slot = unsafe vectors[element]
+      try unsafe forEachLane(access, region, element * elementBytes, lanes.active, i, warp, place) { lane, target in
+        let bits = isWide ? lanes.doubleWord(slot, lane) : UInt64(lanes.word(slot, lane))
         switch elementBytes {
-        case 1: unsafe place.storeBytes(of: UInt8(truncatingIfNeeded: bits), as: UInt8.self)
-        case 2: unsafe place.storeBytes(of: UInt16(truncatingIfNeeded: bits), as: UInt16.self)
-        case 4: unsafe place.storeBytes(of: UInt32(truncatingIfNeeded: bits), as: UInt32.self)
-        default: unsafe place.storeBytes(of: bits, as: UInt64.self)
+        case 4: unsafe target.storeBytes(of: UInt32(truncatingIfNeeded: bits), as: UInt32.self)
+        case 8: unsafe target.storeBytes(of: bits, as: UInt64.self)
+        case 2: unsafe target.storeBytes(of: UInt16(truncatingIfNeeded: bits), as: UInt16.self)
+        default: unsafe target.storeBytes(of: UInt8(truncatingIfNeeded: bits), as: UInt8.self)
         }
       }
     }
     time(access, i, lanes.active, warp, place, isWrite: true)
     return .next
+  }
+
+  /// The memory that has all bytes of an access, if one does; else nil, and each lane looks for its own. Every lane's
+  /// access has been checked when this returns.
+  private func region(
+    _ access: MemoryAccess, _ i: DecodedInstruction, _ active: UInt32, _ warp: Warp, _ place: Int
+  ) throws(SimulationError) -> MemoryRegion? {
+    if access.isAligned, let region = find(i.space, access, warp), access.fits(region) { return region }
+    // Slowly, lane by lane: it throws for the first that is at fault.
+    var rest = active
+    while rest != 0 {
+      let lane = rest.trailingZeroBitCount
+      rest &= rest &- 1
+      _ = try unsafe memory(i, access[lane], access.byteCount, lane, warp, place)
+    }
+    return nil
+  }
+
+  private func find(_ space: AddressSpace, _ access: MemoryAccess, _ warp: Warp) -> MemoryRegion? {
+    let address = access.lowest
+    switch space {
+    case .generic:
+      let space = Self.space(ofGeneric: address)
+      guard space == .global || space == .shared else { return nil }
+      guard var region = find(space, address, warp) else { return nil }
+      if space == .shared { region.start += AddressWindow.shared }
+      return region
+    case .global, .shared: return find(space, address, warp)
+    case .parameter:
+      return unsafe MemoryRegion(start: 0, byteCount: launch.parameterByteCount, base: launch.parameters)
+    case .local, .frame: return nil
+    }
+  }
+
+  private func find(_ space: AddressSpace, _ address: UInt64, _ warp: Warp) -> MemoryRegion? {
+    if space == .global {
+      if let last = lastAllocation, address &- last.address < UInt64(last.byteCount) {
+        return unsafe MemoryRegion(start: last.address, byteCount: last.byteCount, base: last.base)
+      }
+      guard let found = launch.memory.allocation(containing: address) else { return nil }
+      lastAllocation = found
+      return unsafe MemoryRegion(start: found.address, byteCount: found.byteCount, base: found.base)
+    }
+    let rank = Int(address >> AddressWindow.sharedBits & 0xFF)
+    let blocks = warp.block.cluster.blocks
+    guard rank < blocks.count else { return nil }
+    let block = rank == warp.block.rank ? warp.block : blocks[rank]
+    let reserved = AddressWindow.reservedShared
+    return unsafe MemoryRegion(
+      start: UInt64(rank) << AddressWindow.sharedBits + UInt64(reserved),
+      byteCount: block.sharedByteCount - reserved,
+      base: block.shared + reserved)
+  }
+
+  /// Calls for each active lane with the memory of its element at an offset of its access.
+  @inline(__always)
+  private func forEachLane(
+    _ access: MemoryAccess, _ region: MemoryRegion?, _ offset: Int, _ active: UInt32, _ i: DecodedInstruction,
+    _ warp: Warp, _ place: Int, _ body: (Int, UnsafeMutableRawPointer) -> Void
+  ) throws(SimulationError) {
+    if let region {
+      let base = unsafe region.base + offset
+      if active == .max {
+        for lane in 0..<32 { unsafe body(lane, base + Int(truncatingIfNeeded: access[lane] &- region.start)) }
+        return
+      }
+      var rest = active
+      while rest != 0 {
+        let lane = rest.trailingZeroBitCount
+        rest &= rest &- 1
+        unsafe body(lane, base + Int(truncatingIfNeeded: access[lane] &- region.start))
+      }
+      return
+    }
+    var rest = active
+    while rest != 0 {
+      let lane = rest.trailingZeroBitCount
+      rest &= rest &- 1
+      let memory = try unsafe memory(i, access[lane], access.byteCount, lane, warp, place)
+      unsafe body(lane, memory + offset)
+    }
   }
 
   // MARK: Time
@@ -178,7 +257,8 @@ extension Interpreter {
     case .shared:
       let remote = access.first >> AddressWindow.sharedBits & 0xFF != UInt64(warp.block.rank)
       let (wavefronts, least) = access.wavefronts(active)
-      let start = warp.clock.takeShared(at: issueTime, wavefronts: wavefronts, conflicts: wavefronts - least)
+      let start = warp.clock.takeShared(
+        at: issueTime, slot: slotTime, wavefronts: wavefronts, conflicts: wavefronts - least)
       let latency = remote ? warp.clock.remoteSharedLatency : warp.clock.sharedLatency
       if !isWrite { frame.setReady(index, at: start + wavefronts - 1 + latency) }
     case .global, .generic:
@@ -204,19 +284,55 @@ extension Interpreter {
   }
 }
 
+/// Memory without gaps.
+@safe struct MemoryRegion {
+  /// Address of the first byte.
+  var start: UInt64
+  let byteCount: Int
+  let base: UnsafeMutableRawPointer
+
+  @unsafe init(start: UInt64, byteCount: Int, base: UnsafeMutableRawPointer) {
+    self.start = start
+    self.byteCount = byteCount
+    unsafe self.base = base
+  }
+}
+
 /// The addresses of one access of a warp.
 struct MemoryAccess {
   private var addresses = InlineArray<32, UInt64>(repeating: 0)
-  private let byteCount: Int
+  /// Of each lane.
+  let byteCount: Int
   /// Of the first lane.
   private(set) var first: UInt64 = 0
+  /// Of all lanes.
+  private(set) var lowest = UInt64.max
+  private var highest: UInt64 = 0
+  private var joined: UInt64 = 0
   /// Whether each lane follows the one before it without a gap.
   private var isLinear = true
   private var next: UInt64 = 0
   private var isEmpty = true
 
+  /// Without lanes.
   init(byteCount: Int) {
     self.byteCount = byteCount
+  }
+
+  /// Of a load or store.
+  @inline(__always)
+  init(_ i: DecodedInstruction, _ lanes: LaneContext, byteCount: Int) {
+    self.byteCount = byteCount
+    let offset = UInt64(bitPattern: i.immediate)
+    lanes.forEachActiveLane { lane in
+      if i.a == DecodedInstruction.noBase {
+        add(offset, lane)
+      } else if i.isWide {
+        add(lanes.doubleWord(i.a, lane) &+ offset, lane)
+      } else {
+        add(UInt64(lanes.word(i.a, lane) &+ UInt32(truncatingIfNeeded: offset)), lane)
+      }
+    }
   }
 
   @inline(__always)
@@ -228,7 +344,22 @@ struct MemoryAccess {
       isLinear = false
     }
     next = address &+ UInt64(byteCount)
+    lowest = min(lowest, address)
+    highest = max(highest, address)
+    joined |= address
     addresses[lane] = address
+  }
+
+  @inline(__always)
+  subscript(lane: Int) -> UInt64 { addresses[lane] }
+
+  /// Whether every address is a multiple of the access's size.
+  var isAligned: Bool { joined & UInt64(byteCount - 1) == 0 }
+
+  /// Whether all bytes are in a region.
+  func fits(_ region: MemoryRegion) -> Bool {
+    lowest >= region.start && highest &- region.start <= UInt64(region.byteCount)
+      && Int(highest - region.start) + byteCount <= region.byteCount
   }
 
   /// Wavefronts of shared memory, and as many as there would be without conflicts.
@@ -237,6 +368,8 @@ struct MemoryAccess {
       let count = UInt64(max(1, (active.nonzeroBitCount * byteCount + 127) / 128))
       return (count, count)
     }
+    // Everybody reads the same.
+    if lowest == highest { return (1, 1) }
     let (total, least) = BankConflicts.wavefronts({ addresses[$0] }, active: active, byteCount: byteCount)
     return (total, least)
   }
