@@ -148,7 +148,8 @@ extension Interpreter {
     let isWide = i.operation & LoadFlag.wide != 0
     for element in 0..<count {
       let slot = unsafe vectors[element]
-      try unsafe forEachLane(access, region, element * elementBytes, lanes.active, i, warp, place) { lane, target in
+      try unsafe forEachLane(access, region, element * elementBytes, lanes.active, i, warp, place) {
+        lane, target in
         let bits = isWide ? lanes.doubleWord(slot, lane) : UInt64(lanes.word(slot, lane))
         switch elementBytes {
         case 4: unsafe target.storeBytes(of: UInt32(truncatingIfNeeded: bits), as: UInt32.self)

@@ -5,5 +5,6 @@
 #include "simulator_floats.h"
 #include "simulator_halves.h"
 #include "simulator_integers.h"
+#include "simulator_matrices.h"
 
 #endif
