@@ -147,9 +147,10 @@ extension KernelBuilder {
 
   private func describe<T>(_ tile: SharedTile<T>, _ major: Major) -> MatrixDescriptor<T> {
     tile.pointer.check(alignedTo: Swift.max(tile.swizzle.alignment, 128), "a matrix operand")
-    // Address bits 4 to 17 go to bits 0 to 13.
+    // Address bits 4 to 17 go to bits 0 to 13. Above them, addresses in a cluster have the block's rank.
     let address = tile.pointer.addressRegister()
-    let place: Value<U32> = result("shr.u32", [.register(address), .immediate(.integer(4))])
+    let place: Value<U32> = result(
+      "bfe.u32", [.register(address), .immediate(.integer(4)), .immediate(.integer(14))])
     let wide: Value<B64> = result("cvt.u64.u32", [operand(place)])
     let constant = Int64(bitPattern: MatrixLayout(tile, major).constantBits)
     let base: Value<B64> = result("or.b64", [operand(wide), .immediate(.integer(constant))])
