@@ -16,28 +16,25 @@ import PTX
   /// Cycles, in sixteenths, for which one instruction keeps a unit, and latencies in cycles.
   let intervals: UnsafeMutablePointer<UInt64>
   let latencies: UnsafeMutablePointer<UInt64>
-  /// When shared memory can take the next access, and the tensor core of each scheduler.
+  /// When shared memory can take the next access.
   var sharedFree: UInt64 = 0
-  let tensorFree: UnsafeMutablePointer<UInt64>
+  let tensor: TensorQueue
 
   private let sharedBandwidth: UInt64
   let sharedLatency: UInt64
   let barrierLatency: UInt64
   let clusterBarrierLatency: UInt64
   let remoteSharedLatency: UInt64
-  let tensorLatency: UInt64
 
   /// Busy sixteenths of cycles of each unit, over all schedulers.
   let unitBusy: UnsafeMutablePointer<UInt64>
-  private(set) var sharedBusy: UInt64 = 0
+  var sharedBusy: UInt64 = 0
   private(set) var bankConflicts: UInt64 = 0
-  var tensorBusy: UInt64 = 0
 
   init(_ device: DeviceDescription) {
     unsafe nextIssue = .allocate(capacity: Self.schedulerCount)
     unsafe nextIssue.initialize(repeating: 0, count: Self.schedulerCount)
-    unsafe tensorFree = .allocate(capacity: Self.schedulerCount)
-    unsafe tensorFree.initialize(repeating: 0, count: Self.schedulerCount)
+    tensor = TensorQueue(device)
     let all = Self.schedulerCount * Self.unitCount
     unsafe unitFree = .allocate(capacity: all)
     unsafe unitFree.initialize(repeating: 0, count: all)
@@ -55,12 +52,10 @@ import PTX
     barrierLatency = UInt64(device.barrierLatency.value)
     clusterBarrierLatency = UInt64(device.clusterBarrierLatency.value)
     remoteSharedLatency = UInt64(device.remoteSharedLatency.value)
-    tensorLatency = UInt64(device.tensorLatency.value)
   }
 
   deinit {
     unsafe nextIssue.deallocate()
-    unsafe tensorFree.deallocate()
     unsafe unitFree.deallocate()
     unsafe intervals.deallocate()
     unsafe latencies.deallocate()
@@ -71,7 +66,8 @@ import PTX
   /// when the first begins: not before `time`, when its operands are there.
   func takeShared(at time: UInt64, slot: UInt64, wavefronts: UInt64, conflicts: UInt64 = 0) -> UInt64 {
     let start = max(sharedFree, slot)
-    sharedFree = start + wavefronts
+    // Operands of a product are read in turn with other accesses.
+    sharedFree = start + wavefronts * (tensor.isReading ? 2 : 1)
     sharedBusy += wavefronts
     bankConflicts += conflicts
     return max(start, time)

@@ -33,6 +33,8 @@ struct NamedBarrier {
   let sharedByteCount: Int
   /// Warps that have not finished.
   var liveWarpCount: Int
+  /// Of every four warps, the last perhaps not full.
+  private var warpgroups: [Warpgroup] = []
 
   @unsafe init(
     _ launch: LaunchContext, index: Int, position: Extent, processor: Int, cluster: Cluster, rank: Int,
@@ -56,11 +58,17 @@ struct NamedBarrier {
         clock: clock, slot: slots + warp)
     }
     for warp in warps { warp.registersPerThread = launch.registersPerThread }
+    warpgroups = stride(from: 0, to: warps.count, by: 4).map {
+      Warpgroup(warps[$0..<min($0 + 4, warps.count)])
+    }
   }
 
   deinit { unsafe shared.deallocate() }
 
   var isFinished: Bool { liveWarpCount == 0 }
+
+  /// The warpgroup that a warp is in.
+  func warpgroup(of warp: Warp) -> Warpgroup { warpgroups[warp.index / 4] }
 }
 
 /// Blocks that run together: a cluster of one or more.

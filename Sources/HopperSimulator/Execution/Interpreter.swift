@@ -33,6 +33,8 @@ enum Outcome {
   var issueTime: UInt64 = 0
   /// When that instruction was issued.
   var slotTime: UInt64 = 0
+  /// Where products of matrices are prepared.
+  let products = ProductMemory()
   /// The allocation that was used last.
   var lastAllocation: GlobalMemory.Allocation?
   /// Two rows for results that only some lanes keep.
@@ -230,7 +232,7 @@ enum Outcome {
   /// Results of loads have their own times; those of everything else come after the unit's latency.
   @inline(__always)
   private func finish(_ opcode: Opcode, _ timing: inout InstructionClock, _ index: Int) {
-    if opcode != .load { timing.finish(index) }
+    if opcode != .load && opcode != .matrixLoad { timing.finish(index) }
   }
 
   /// The lowest place of other lanes of the warp that can go on: there these have to stop.
@@ -300,6 +302,10 @@ enum Outcome {
     case .asynchronousCopy, .asynchronousCopyGroup, .asynchronousCopyWait, .asynchronousCopyArrive, .bulkCopy,
       .bulkReduce, .bulkGroup, .bulkWait, .tensorLoad, .tensorStore, .storeAsynchronous, .reduceAsynchronous:
       return try executeAsynchronous(i, lanes, warp, place)
+    case .matrixLoad, .matrixStore, .matrixTranspose: return try moveMatrices(i, lanes, warp, place)
+    case .matrixMultiply: return try multiplyWarp(i, lanes, warp, place)
+    case .warpgroupMultiply, .warpgroupFence, .warpgroupCommit, .warpgroupWait:
+      return try executeWarpgroup(i, lanes, warp, place)
     case .fence, .prefetch, .gridLaunch, .gridWait, .nothing: return .next
     case .setRegisters: return try setRegisters(i, lanes, warp, place)
     default:

@@ -45,6 +45,11 @@ import SimulatorKernels
   }
 
   @inline(__always)
+  @unsafe func integers(_ slot: Int32) -> UnsafeMutablePointer<Int32> {
+    unsafe row(slot).assumingMemoryBound(to: Int32.self)
+  }
+
+  @inline(__always)
   @unsafe func doubles(_ slot: Int32) -> UnsafeMutablePointer<Double> {
     unsafe row(slot).assumingMemoryBound(to: Double.self)
   }

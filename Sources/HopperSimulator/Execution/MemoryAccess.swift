@@ -165,7 +165,7 @@ extension Interpreter {
 
   /// The memory that has all bytes of an access, if one does; else nil, and each lane looks for its own. Every lane's
   /// access has been checked when this returns.
-  private func region(
+  func region(
     _ access: MemoryAccess, _ i: DecodedInstruction, _ active: UInt32, _ warp: Warp, _ place: Int
   ) throws(SimulationError) -> MemoryRegion? {
     if access.isAligned, let region = find(i.space, access, warp), access.fits(region) { return region }
@@ -217,7 +217,7 @@ extension Interpreter {
 
   /// Calls for each active lane with the memory of its element at an offset of its access.
   @inline(__always)
-  private func forEachLane(
+  func forEachLane(
     _ access: MemoryAccess, _ region: MemoryRegion?, _ offset: Int, _ active: UInt32, _ i: DecodedInstruction,
     _ warp: Warp, _ place: Int, _ body: (Int, UnsafeMutableRawPointer) -> Void
   ) throws(SimulationError) {

@@ -80,6 +80,8 @@ enum Wait: Equatable {
   case memory
   /// The grid before this one.
   case grid
+  /// Products of its warpgroup.
+  case products
 }
 
 /// Lanes of a warp that are at the same instruction.

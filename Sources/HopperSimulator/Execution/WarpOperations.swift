@@ -26,7 +26,7 @@ extension Interpreter {
   }
 
   /// The members that are not here yet, if some are still to come; those that wait at the same instruction join first.
-  private func missing(_ members: UInt32, _ lanes: LaneContext, _ warp: Warp, _ place: Int) -> UInt32? {
+  func missing(_ members: UInt32, _ lanes: LaneContext, _ warp: Warp, _ place: Int) -> UInt32? {
     let here = warp.fragments[place].mask
     guard members & ~here != 0 else { return nil }
     let index = warp.fragments[place].index
@@ -138,7 +138,7 @@ extension Interpreter {
 
 extension SIMD32 {
   /// The vector of what a function gives for each place.
-  fileprivate init(_ element: (Int) -> Scalar) {
+  init(_ element: (Int) -> Scalar) {
     self.init()
     for place in indices { self[place] = element(place) }
   }

@@ -222,6 +222,7 @@ extension Interpreter {
     case .memory: return "data from memory"
     case .registers: return "registers: \(warp.block.freeRegisters) of the block are free"
     case .grid: return "the grid before"
+    case .products: return warp.block.warpgroup(of: warp).waits
     }
   }
 }

@@ -62,6 +62,7 @@ extension Decoder {
       emit(.activeMask) { $0.d = d }
       return true
     case "elect": return decodeElection()
+    case "movmatrix": return decodeMatrix()
     case "bar", "barrier": return form.has("cluster") ? decodeClusterBarrier() : decodeBarrier()
     case "griddepcontrol":
       emit(form["action"] == "wait" ? .gridWait : .gridLaunch)

@@ -95,7 +95,7 @@ struct Decoder {
     case .control: decodeControl()
     case .warp, .barrier, .fence, .mbarrier: decodeSynchronisation()
     case .asynchronousCopy, .bulkCopy: decodeAsynchronous()
-    case .matrixMemory, .matrix, .warpgroupMatrix: false
+    case .matrixMemory, .matrix, .warpgroupMatrix: decodeMatrix()
     }
   }
 

@@ -1,7 +1,11 @@
 // Matrix products of the simulated Hopper (PTX ISA 9.7.14, 9.7.15).
 //
-// Products of the narrow types are exact in fp32. Sums are rounded after each product, in the order of k. Uncalibrated:
-// the hardware's order, and the bits that it keeps between, are not published.
+// Products of the narrow types are exact in fp32, and so are the sums of an instruction's products of 8-bit integers.
+// Sums of floating-point products are rounded to the nearest fp32 after each product, in the order of k, D first.
+// Uncalibrated: the hardware's order, and the bits that it keeps between, are not published. NaN is the canonical one.
+//
+// An instruction consumes 32 bytes of a row of A, and of a column of B: 8 words of 4 bytes. Rows of registers are those
+// of simulator_floats.h: register s begins 32 · s numbers behind the first.
 #ifndef SIMULATOR_MATRICES_H
 #define SIMULATOR_MATRICES_H
 
@@ -11,33 +15,41 @@ typedef enum {
   SIM_MATRIX_F16, SIM_MATRIX_BF16, SIM_MATRIX_TF32, SIM_MATRIX_E4M3, SIM_MATRIX_E5M2, SIM_MATRIX_S8, SIM_MATRIX_U8,
 } sim_matrix_type;
 
-// `count` elements anywhere in memory as fp32.
-void sim_widen(sim_matrix_type type, float *d, const void *a, int count);
+// The most columns of B and elements along K of an instruction.
+#define SIM_MATRIX_COLUMNS 256
+#define SIM_MATRIX_DEPTH 32
 
-// How an operand of wgmma lies in shared memory: element (r, k) of the tile, r along M or N.
+// How an operand of wgmma lies in shared memory.
 typedef struct {
   const uint8_t *memory;     // byte 0 of the block's shared memory
-  uint32_t start;            // address of the tile
+  uint32_t start;            // address of the first element
   uint32_t leading, stride;  // byte offsets of the descriptor
   int swizzle;               // bytes: 0, 32, 64 or 128
-  int is_mn_major;
-  sim_matrix_type type;
+  int is_mn_major;           // whether it is contiguous along M or N: 16-bit types only
 } sim_tile;
 
-// The lowest address of the tile of `rows` × `depth` elements, and the one behind its last byte.
-void sim_tile_extent(const sim_tile *tile, int rows, int depth, uint32_t *first, uint32_t *end);
+// The first address of the operand of so many rows of A, or columns of B, and of one instruction's K; and the one behind
+// its last byte. With a swizzle, of the whole rows of the pattern.
+void sim_tile_extent(const sim_tile *tile, int rows, uint32_t *first, uint32_t *end);
 
-// The tile's rows from `first_row` on, as d[k][row], with `pitch` numbers from one k to the next. Must lie in memory.
-void sim_gather_tile(const sim_tile *tile, int first_row, int rows, int depth, float *d, int pitch);
+// A as the product wants it, a[k][16]: 16 rows from `first_row` on of an operand in shared memory, or of `count`
+// registers. Negated if asked for.
+void sim_read_a(sim_matrix_type type, const sim_tile *tile, int first_row, int negates, float *a);
+void sim_read_a_registers(
+    sim_matrix_type type, const uint32_t *registers, const int32_t *slots, int count, int negates, float *a);
 
-// A tile of B as the product wants it: for each k, groups of eight columns, the even ones first.
-void sim_pack_b(const float *b, int columns, int depth, float sign, float *packed);
+// B as the product wants it: for each k, columns in groups of eight, of which the even ones come first. From one k to the
+// next, `columns` rounded up to a multiple of 16 numbers.
+void sim_read_b(sim_matrix_type type, const sim_tile *tile, int columns, float *b);
+void sim_read_b_registers(
+    sim_matrix_type type, const uint32_t *registers, const int32_t *slots, int count, float *b);
 
-// One warp's rows of D = A · B + D: `a` is [k][16], `b` packed, `d` are columns / 2 rows of 32 lanes, as registers lie.
-// Without `adds`, D is not read.
-void sim_wgmma(float *const *d, const float *a, const float *b, int columns, int depth, int adds);
+// A warp's 16 rows of D = A · B + D: D is columns / 2 registers. Without `adds`, D is not read.
+void sim_multiply(
+    float *registers, const int32_t *slots, const float *a, const float *b, int columns, int depth, int adds);
 
-// A warp's D = A · B + C, 16 × 8: `a` is [k][16], `b` is [k][8], `c` and `d` are [16][8].
-void sim_mma(float *d, const float *a, const float *b, const float *c, int depth);
+// d = c + sums of products of integers, all 32 lanes of a register; it wraps, or stops at the ends of the range. Without c,
+// nothing is added.
+void sim_add_sums(int32_t *d, const int32_t *c, const float *sums, int saturates);
 
 #endif

@@ -1,0 +1,166 @@
+import SimulatorKernels
+
+/// `wgmma` (PTX ISA 9.7.15).
+///
+/// A product's numbers are computed when warps execute it, each its own 16 rows; its time passes beside them.
+extension Interpreter {
+  func executeWarpgroup(
+    _ i: DecodedInstruction, _ lanes: LaneContext, _ warp: Warp, _ place: Int
+  ) throws(SimulationError) -> Outcome {
+    if lanes.active == 0 { return .next }
+    if let missing = try missingLanes(i, lanes, warp, place) { return .blocked(.lanes(missing)) }
+    switch i.opcode {
+    case .warpgroupMultiply: try multiplyWarpgroup(i, lanes, warp, place)
+    case .warpgroupCommit: warp.asynchronous.products.commit()
+    case .warpgroupWait:
+      let warpgroup = warp.block.warpgroup(of: warp)
+      let count = warp.asynchronous.products.endedCount(allBut: Int(i.immediate))
+      guard let time = warpgroup.resultTime(count) else { return .blocked(.products) }
+      warp.asynchronous.products.forget(allBut: Int(i.immediate))
+      warpgroup.forgetResults()
+      warp.time = max(warp.time, time)
+    // Registers are ready when a product is issued: it has waited for them as other instructions do.
+    default: break
+    }
+    return .next
+  }
+
+  private func multiplyWarpgroup(
+    _ i: DecodedInstruction, _ lanes: LaneContext, _ warp: Warp, _ place: Int
+  ) throws(SimulationError) {
+    let warpgroup = warp.block.warpgroup(of: warp)
+    guard warpgroup.isWhole else {
+      throw error(.badOperand("a warpgroup has four warps, of which no thread has exited"), i, warp, place)
+    }
+    let product = MatrixProduct(i)
+    let isShared = product.flags.contains(.isShared)
+    let b = try descriptor(i.b, i, lanes, warp, place)
+    let a = isShared ? try descriptor(i.a, i, lanes, warp, place) : nil
+    let adds = lanes.predicate(i.e)
+    if adds != 0 && adds != .max { throw error(.badOperand("lanes differ in scale-d"), i, warp, place) }
+    let bTile = try tile(
+      b, rows: product.columns, isAlongRows: product.flags.contains(.isAlongN), i, warp, place)
+    let arrival = Warpgroup.Arrival(
+      number: warp.asynchronous.products.executedCount, statement: i.statement, a: a, b: b, time: issueTime)
+    let operand = warpgroup.operand(arrival) {
+      unsafe bTile.readB(product.bType, columns: product.columns, to: $0.base)
+    }
+    guard let operand else {
+      throw error(
+        .badOperand("the warps of a warpgroup differ in instruction or descriptors"), i, warp, place)
+    }
+    let slots = unsafe UnsafePointer(warp.fragments[place].frame.program.code.vectors + Int(i.extra))
+    let isNegated = product.flags.contains(.negates)
+    if let a {
+      let aTile = try tile(a, rows: 64, isAlongRows: product.flags.contains(.isAlongM), i, warp, place)
+      unsafe aTile.readA(
+        product.aType, firstRow: 16 * (warp.index % 4), isNegated: isNegated, to: products.a)
+    } else {
+      unsafe sim_read_a_registers(
+        product.aType, lanes.words(0), slots + product.resultCount, 4, isNegated ? 1 : 0, products.a)
+    }
+    if product.sum == .f32 {
+      unsafe sim_multiply(
+        lanes.floats(0), slots, products.a, operand.base, Int32(product.columns), Int32(product.depth),
+        adds == 0 ? 0 : 1)
+    } else {
+      unsafe sum(
+        product, lanes, slots, operand.base, addend: adds == 0 ? nil : slots, isHalf: product.sum == .f16)
+    }
+    warp.asynchronous.products.execute()
+    guard let last = warpgroup.arrive(arrival) else { return }
+    let rows = product.columns + (isShared ? 64 : 0)
+    begin(
+      TensorProduct(
+        arrival: last, cycles: warp.clock.tensor.cycles(columns: product.columns),
+        wavefronts: warp.clock.wavefronts(32 * rows)),
+      of: warpgroup, on: warp.clock)
+  }
+
+  // MARK: Operands in shared memory
+
+  /// A matrix descriptor, which must be the same in all lanes.
+  private func descriptor(
+    _ slot: Int32, _ i: DecodedInstruction, _ lanes: LaneContext, _ warp: Warp, _ place: Int
+  ) throws(SimulationError) -> UInt64 {
+    let first = lanes.doubleWord(slot, 0)
+    for lane in 1..<32 where lanes.doubleWord(slot, lane) != first {
+      throw error(.badOperand("lanes 0 and \(lane) differ in a matrix descriptor"), i, warp, place)
+    }
+    return first
+  }
+
+  /// The operand that a matrix descriptor describes: so many rows of A, or columns of B, all in shared memory.
+  private func tile(
+    _ descriptor: UInt64, rows: Int, isAlongRows: Bool, _ i: DecodedInstruction, _ warp: Warp, _ place: Int
+  ) throws(SimulationError) -> OperandTile {
+    let tile = unsafe OperandTile(descriptor, memory: warp.block.shared, isAlongRows: isAlongRows)
+    let start = UInt64(tile.start)
+    if tile.baseOffset != 0 {
+      throw error(
+        .badOperand("base offset \(tile.baseOffset) in a matrix descriptor: the simulator has only 0"), i,
+        warp,
+        place)
+    }
+    if !tile.isAligned {
+      throw error(
+        .misaligned(space: "shared", address: start, byteCount: tile.patternByteCount, lane: 0), i, warp,
+        place)
+    }
+    let addresses = tile.addresses(rows: rows)
+    guard addresses.lowerBound >= AddressWindow.reservedShared,
+      addresses.upperBound <= warp.block.sharedByteCount
+    else {
+      throw error(
+        .outOfBounds(space: "shared", address: start, byteCount: addresses.count, lane: 0), i, warp, place)
+    }
+    return tile
+  }
+
+  // MARK: Time
+
+  /// Gives a product to the tensor cores.
+  private func begin(_ product: TensorProduct, of warpgroup: Warpgroup, on clock: ProcessorClock) {
+    clock.tensor.add(product, of: warpgroup)
+    if clock.tensor.isActive { return }
+    clock.tensor.isActive = true
+    schedule(at: product.arrival) { $0.startProduct(at: product.arrival, on: clock) }
+  }
+
+  private func startProduct(at time: UInt64, on clock: ProcessorClock) {
+    let tensor = clock.tensor
+    tensor.isReading = false
+    guard let (warpgroup, ready) = tensor.next() else {
+      tensor.isActive = false
+      return
+    }
+    if ready > time {
+      schedule(at: ready) { $0.startProduct(at: ready, on: clock) }
+      return
+    }
+    let product = warpgroup.queue.removeFirst()
+    tensor.isReading = true
+    let before = clock.sharedBusy
+    let end = time + product.cycles
+    schedule(at: end) { $0.endProduct(product, of: warpgroup, from: time, at: end, before, on: clock) }
+  }
+
+  /// Ends a product, but not before shared memory has given its operands beside what others have accessed meanwhile.
+  private func endProduct(
+    _ product: TensorProduct, of warpgroup: Warpgroup, from start: UInt64, at time: UInt64,
+    _ sharedBefore: UInt64, on clock: ProcessorClock
+  ) {
+    let sharedEnd = start + product.wavefronts + clock.sharedBusy - sharedBefore
+    if sharedEnd > time {
+      schedule(at: sharedEnd) {
+        $0.endProduct(product, of: warpgroup, from: start, at: sharedEnd, sharedBefore, on: clock)
+      }
+      return
+    }
+    clock.sharedBusy += product.wavefronts
+    clock.tensor.busy += product.cycles
+    warpgroup.tensorEnd = time
+    warpgroup.end(at: time + clock.tensor.latency)
+    startProduct(at: time, on: clock)
+  }
+}

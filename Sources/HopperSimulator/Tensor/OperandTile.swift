@@ -1,0 +1,49 @@
+import SimulatorKernels
+
+/// An operand of `wgmma` in shared memory, as a matrix descriptor (PTX ISA 9.7.15.5.1) places it.
+@safe struct OperandTile {
+  private let tile: sim_tile
+  /// Bits 49 to 51: nonzero for an operand whose swizzle's pattern begins elsewhere than its address says.
+  let baseOffset: Int
+
+  /// `memory` is byte 0 of the block's shared memory; `isAlongRows` says that neighbours along M or N lie next to each
+  /// other, and not those along K.
+  @unsafe init(_ descriptor: UInt64, memory: UnsafeMutableRawPointer, isAlongRows: Bool) {
+    func field(_ first: UInt64) -> UInt32 { UInt32(descriptor >> first & 0x3FFF) << 4 }
+    baseOffset = Int(descriptor >> 49 & 7)
+    unsafe tile = sim_tile(
+      memory: UnsafePointer(memory.assumingMemoryBound(to: UInt8.self)), start: field(0), leading: field(16),
+      stride: field(32), swizzle: [0, 128, 64, 32][Int(descriptor >> 62)], is_mn_major: isAlongRows ? 1 : 0)
+  }
+
+  /// Address of its first element.
+  var start: Int { unsafe Int(tile.start) }
+
+  /// Bytes after which the swizzle's pattern repeats.
+  var patternByteCount: Int { unsafe max(16, 8 * Int(tile.swizzle)) }
+
+  /// Whether it begins in the first row of the swizzle's pattern.
+  var isAligned: Bool { unsafe tile.swizzle == 0 || start % patternByteCount < Int(tile.swizzle) }
+
+  /// The addresses of so many rows (of A, or columns of B).
+  func addresses(rows: Int) -> Range<Int> {
+    var tile = unsafe tile
+    var (first, end): (UInt32, UInt32) = (0, 0)
+    unsafe sim_tile_extent(&tile, Int32(rows), &first, &end)
+    return Int(first)..<Int(end)
+  }
+
+  /// Prepares 16 rows of A. All of them must be in memory.
+  @unsafe func readA(
+    _ type: sim_matrix_type, firstRow: Int, isNegated: Bool, to a: UnsafeMutablePointer<Float>
+  ) {
+    var tile = unsafe tile
+    unsafe sim_read_a(type, &tile, Int32(firstRow), isNegated ? 1 : 0, a)
+  }
+
+  /// Prepares columns of B. All of them must be in memory.
+  @unsafe func readB(_ type: sim_matrix_type, columns: Int, to b: UnsafeMutablePointer<Float>) {
+    var tile = unsafe tile
+    unsafe sim_read_b(type, &tile, Int32(columns), b)
+  }
+}
