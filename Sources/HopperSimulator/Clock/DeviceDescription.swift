@@ -79,6 +79,12 @@ public struct DeviceDescription: Sendable {
   public var tensorLatency: DeviceConstant
   /// Microseconds from the launch of a kernel until its blocks run.
   public var launchLatency: DeviceConstant
+  /// Bytes per cycle of a multiprocessor's TMA unit.
+  public var tensorCopyRate: DeviceConstant
+  /// Cycles for which an atomic operation keeps its word in L2.
+  public var atomicInterval: DeviceConstant
+  /// Instructions by which a compiler looks ahead when it lists those of a basic block; rounded down to a power of two.
+  public var schedulingWindow: DeviceConstant
   /// Of each execution unit.
   public var units: [ExecutionUnit: UnitTiming]
 
@@ -93,6 +99,8 @@ public struct DeviceDescription: Sendable {
       ("distributed shared memory latency", remoteSharedLatency), ("barrier latency", barrierLatency),
       ("cluster barrier latency", clusterBarrierLatency), ("tensor FLOP per cycle", tensorRate),
       ("tensor latency", tensorLatency), ("launch latency, µs", launchLatency),
+      ("TMA, bytes per cycle", tensorCopyRate), ("L2 atomic interval", atomicInterval),
+      ("scheduling window, instructions", schedulingWindow),
     ]
       + ExecutionUnit.allCases.flatMap { unit in
         units[unit].map {
@@ -100,6 +108,9 @@ public struct DeviceDescription: Sendable {
         } ?? []
       }
   }
+
+  /// DRAM bytes per cycle that streams reach.
+  var dramBytesPerCycle: Double { dramBandwidth.value * dramEfficiency.value / clock.value }
 
   /// The devices that the simulator knows.
   public static let all = [h100, h800, h200, h20]

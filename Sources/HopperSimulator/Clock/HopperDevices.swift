@@ -32,6 +32,9 @@ extension DeviceDescription {
     tensorRate: DeviceConstant(4096, .documented, "989 TFLOP/s dense at 1.83 GHz: " + whitepaper),
     tensorLatency: DeviceConstant(30, .measured, "m64n256k16 is done after 128 and about 30: " + dissecting),
     launchLatency: DeviceConstant(3, .estimated, "2 to 4"),
+    tensorCopyRate: DeviceConstant(128, .estimated, "what shared memory can take"),
+    atomicInterval: DeviceConstant(2, .estimated, "one 32-bit addition to a word every two cycles"),
+    schedulingWindow: DeviceConstant(32, .estimated, "see the guide, how to read a simulation"),
     units: hopperUnits)
 
   /// H800 SXM5 80 GB: the H100 with slower links between devices.

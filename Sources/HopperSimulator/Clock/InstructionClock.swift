@@ -1,15 +1,25 @@
 /// Issue of the instructions of one warp, while it runs.
 ///
-/// A compiler lists the instructions of a basic block such that latencies overlap. So here each instruction takes an
-/// issue slot in the order of the program, but starts when its operands are there, and does not keep later ones of its
-/// block from starting before it; at the block's end, all have started. Uncalibrated: a compiler runs out of registers,
-/// and does not know all latencies.
+/// A compiler lists the instructions of a basic block such that latencies overlap: it moves what is ready before what
+/// has to wait. So here each instruction takes an issue slot in the order of the program, but starts when its operands
+/// and its unit are there, and does not keep later ones of its block from starting before it. How far the compiler can
+/// look ahead is bounded: an instruction is not issued before the one that is `schedulingWindow` places ahead of it has
+/// started. At the block's end, all have started.
 @safe struct InstructionClock {
   private let clock: ProcessorClock
+  private let profile: WarpProfile
   private let scheduler: Int
   private let ready: UnsafeMutablePointer<UInt64>
   private let timing: UnsafeMutablePointer<TimedInstruction>
   private let registers: UnsafeMutablePointer<Int32>
+  /// When the last instructions have started, in a ring: times with their reasons, as in `ready` and `blockTime`.
+  private let window: UnsafeMutablePointer<UInt64>
+  private let windowMask: Int
+  /// Counters of the region.
+  private var counters: UnsafeMutablePointer<UInt64>
+  private var region: UInt16
+  /// Place in the ring of the oldest.
+  var windowPlace: Int
   /// When the warp may issue again.
   var time: UInt64
   /// When all instructions of the basic block have started.
@@ -21,12 +31,18 @@
 
   @unsafe init(_ warp: Warp, _ frame: Frame) {
     clock = warp.clock
+    profile = warp.profile
     scheduler = warp.scheduler
     unsafe ready = frame.ready
     unsafe timing = frame.program.code.timing
     unsafe registers = frame.program.code.timedRegisters
+    unsafe window = warp.issueWindow
+    windowMask = warp.clock.schedulingWindow - 1
+    windowPlace = warp.windowPlace
     time = warp.time
     blockTime = warp.blockTime
+    region = warp.profile.region
+    unsafe counters = warp.profile.counters + Int(warp.profile.region) * WarpProfile.stride
   }
 
   /// Gives an instruction its slot and its start. False when an operand is on its way from memory: then nothing has
@@ -43,28 +59,55 @@
     for place in first..<first + Int(timed.readCount) {
       operands = unsafe max(operands, ready[Int(registers[place])])
     }
-    if operands >= Frame.isComing { return false }
-    if timed.isOrdered { time = max(time, blockTime, operands) }
-    slot = unsafe max(time, clock.nextIssue[scheduler])
+    if operands >= Frame.isComing << 4 { return false }
+    if timed.region != region, timed.region != RegionTable.inherited { enter(timed.region) }
+    var earliest = unsafe window[windowPlace & windowMask]
+    if timed.isOrdered { earliest = max(earliest, blockTime, operands) }
+    wait(until: ReasonedTime.time(earliest), ReasonedTime.reasonIndex(earliest))
+    wait(until: unsafe clock.nextIssue[scheduler], Int(StallReason.issueSlot.rawValue))
+    slot = time
     unsafe clock.nextIssue[scheduler] = slot + 1
     time = slot + 1
-    // The unit's time is counted in sixteenths.
-    let unit = Int(timed.unit)
-    let place = scheduler * ProcessorClock.unitCount + unit
-    let free = unsafe max(clock.unitFree[place], slot << 4)
-    let interval = unsafe clock.intervals[unit]
-    unsafe clock.unitFree[place] = free + interval
-    unsafe clock.unitBusy[unit] += interval
-    start = max(operands, free >> 4)
-    blockTime = max(blockTime, start)
+    unsafe counters[WarpProfile.issuedPlace] += 1
+    take(Int(timed.unit), operands)
     return true
+  }
+
+  /// Takes the pipe's time, which is counted in sixteenths.
+  @inline(__always)
+  private mutating func take(_ unit: Int, _ operands: UInt64) {
+    let pipe = unsafe clock.pipes[unit]
+    let place = scheduler * ProcessorClock.pipeCount + pipe
+    let free = unsafe max(clock.pipeFree[place], slot << 4)
+    let interval = unsafe clock.intervals[unit]
+    unsafe clock.pipeFree[place] = free + interval
+    unsafe clock.pipeBusy[pipe] += interval
+    let begin = max(operands, ReasonedTime.bits(free >> 4, .unitBusy))
+    unsafe window[windowPlace & windowMask] = begin
+    windowPlace &+= 1
+    blockTime = max(blockTime, begin)
+    start = ReasonedTime.time(begin)
+  }
+
+  @inline(__always)
+  private mutating func wait(until other: UInt64, _ reason: Int) {
+    guard other > time else { return }
+    unsafe counters[reason] += other - time
+    if let trace = profile.trace { trace.stall(from: time, to: other, reasonIndex: reason) }
+    time = other
+  }
+
+  private mutating func enter(_ region: UInt16) {
+    profile.enter(region, at: time)
+    self.region = region
+    unsafe counters = profile.counters + Int(region) * WarpProfile.stride
   }
 
   /// Says when the results of the last instruction are there.
   @inline(__always)
   func finish(_ index: Int) {
     let timed = unsafe timing[index]
-    let done = unsafe start + clock.latencies[Int(timed.unit)]
+    let done = unsafe ReasonedTime.bits(start + clock.latencies[Int(timed.unit)], .dependency)
     let first = Int(timed.first) + Int(timed.readCount)
     for place in first..<first + Int(timed.writeCount) { unsafe ready[Int(registers[place])] = done }
   }

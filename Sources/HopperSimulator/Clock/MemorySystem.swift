@@ -2,126 +2,131 @@
 ///
 /// Requests are resolved in the order of time, multiprocessor and issue, whatever the order in which threads of the
 /// simulator made them. Each resource is a server that works requests off one after the other at its rate; latency comes
-/// on top. L2 has lines of 128 bytes and 16 ways, and forgets the line that was used longest ago. Writes go to L2 and
-/// count against DRAM when their line leaves it. Uncalibrated: one L2 partition, no hashing of addresses.
+/// on top. Writes go to L2 and count against DRAM when their line leaves it. Uncalibrated: one L2 partition; a line that
+/// is on its way from DRAM counts as there; DRAM reads and writes take turns without loss.
 struct MemorySystem {
-  /// What a warp or a copy wants of global memory.
-  struct Request {
-    var time: UInt64
-    var processor: Int
-    var sequence: Int
-    var isWrite: Bool
-    /// Runs of bytes, by address.
-    var runs: [Run]
-    /// Cycles on top of the latency of memory.
-    var extraLatency: UInt64
-    var completion: Completion
+  /// What has gone through it.
+  struct Counts {
+    /// Sectors of 32 bytes that reads have found in L2, and not.
+    var hits: UInt64 = 0
+    var misses: UInt64 = 0
+    var l2ReadBytes: UInt64 = 0
+    var l2WriteBytes: UInt64 = 0
+    var dramReadBytes: UInt64 = 0
+    var dramWriteBytes: UInt64 = 0
+
+    var l2Bytes: UInt64 { l2ReadBytes + l2WriteBytes }
+    var dramBytes: UInt64 { dramReadBytes + dramWriteBytes }
   }
 
-  struct Run {
-    var address: UInt64
-    var byteCount: Int
-  }
+  private let cache: L2Cache
+  /// When each server is free, in cycles. Data comes to a multiprocessor, and goes from it, on ways of their own.
+  private var readFree: [Double]
+  private var writeFree: [Double]
+  private var l2Free = 0.0
+  private var dramFree = 0.0
+  /// When L2 can do the next atomic operation on a sector; sectors share places.
+  private var atomicFree = [Double](repeating: 0, count: 1024)
 
-  /// Who is told when the data is there.
-  enum Completion {
-    case nobody
-    /// Registers, by their number in the scoreboard of a frame.
-    case registers(Frame, [Int32])
-    /// Whatever happens then, in the interpreter that made the request.
-    case action((UInt64) -> Void)
-  }
-
-  private let ways = 16
-  private let setCount: Int
-  /// Line in each way of each set, most recently used first; and whether it has been written.
-  private var lines: [UInt64]
-  private var isDirty: [Bool]
-  private var processorFree: [UInt64]
-  /// In sixteenths of cycles.
-  private var l2Free: UInt64 = 0
-  private var dramFree: UInt64 = 0
+  private let processorCyclesPerByte: Double
   private let l2CyclesPerByte: Double
   private let dramCyclesPerByte: Double
-  private let processorBandwidth: UInt64
-  private let l2Latency: UInt64
-  private let dramLatency: UInt64
+  private let atomicInterval: Double
+  private let l2Latency: Double
+  private let dramLatency: Double
 
-  private(set) var hits: UInt64 = 0
-  private(set) var misses: UInt64 = 0
-  private(set) var l2ByteCount: UInt64 = 0
-  private(set) var dramByteCount: UInt64 = 0
+  private(set) var counts = Counts()
 
-  private static let lineBytes: UInt64 = 128
-  private static let none = UInt64.max
-
-  init(_ device: DeviceDescription) {
-    setCount = max(1, Int(device.l2ByteCount.value) / Int(Self.lineBytes) / ways)
-    lines = Array(repeating: Self.none, count: setCount * ways)
-    isDirty = Array(repeating: false, count: setCount * ways)
-    processorFree = Array(repeating: 0, count: Int(device.processorCount.value))
+  init(_ device: DeviceDescription, cache: L2Cache) {
+    self.cache = cache
+    readFree = Array(repeating: 0, count: Int(device.processorCount.value))
+    writeFree = readFree
+    processorCyclesPerByte = 1 / device.processorBandwidth.value
     l2CyclesPerByte = 1 / device.l2Bandwidth.value
-    let dramBytesPerCycle = device.dramBandwidth.value * device.dramEfficiency.value / device.clock.value
-    dramCyclesPerByte = 1 / dramBytesPerCycle
-    processorBandwidth = UInt64(device.processorBandwidth.value)
-    l2Latency = UInt64(device.l2Latency.value)
-    dramLatency = UInt64(device.dramLatency.value)
+    dramCyclesPerByte = 1 / device.dramBytesPerCycle
+    atomicInterval = device.atomicInterval.value
+    l2Latency = device.l2Latency.value
+    dramLatency = device.dramLatency.value
+  }
+
+  /// When everything that has been asked for has been moved.
+  var idleTime: UInt64 {
+    UInt64(max(l2Free, dramFree, writeFree.max() ?? 0, atomicFree.max() ?? 0).rounded(.up))
   }
 
   /// When a request is done. Requests must come in the order of time.
-  mutating func resolve(_ request: Request) -> UInt64 {
-    var byteCount: UInt64 = 0
-    var missedBytes: UInt64 = 0
-    for run in request.runs where run.byteCount > 0 {
-      // Memory moves in sectors of 32 bytes.
-      let first = run.address & ~31
-      let end = (run.address + UInt64(run.byteCount) + 31) & ~31
-      var address = first
-      while address < end {
-        let lineEnd = (address & ~(Self.lineBytes - 1)) + Self.lineBytes
-        let bytes = min(end, lineEnd) - address
-        byteCount += bytes
-        if !touch(address / Self.lineBytes, isWrite: request.isWrite), !request.isWrite {
-          missedBytes += bytes
-        }
-        address += bytes
+  mutating func resolve(_ request: MemoryRequest, _ runs: [RequestQueue.Run]) -> UInt64 {
+    let isWrite = request.kind == .write
+    var bytes: UInt64 = 0
+    var missing = 0
+    var evicted = 0
+    for place in request.runs {
+      let run = runs[place]
+      // Memory moves in sectors.
+      var sector = run.address / L2Cache.sectorBytes
+      let end = (run.address + UInt64(run.byteCount) + L2Cache.sectorBytes - 1) / L2Cache.sectorBytes
+      bytes += (end - sector) * L2Cache.sectorBytes
+      while sector < end {
+        let line = sector / 4
+        let count = min(end, (line + 1) * 4) - sector
+        let wanted = UInt8((1 << count - 1) << (sector & 3))
+        let touched = cache.touch(
+          line: line, sectors: wanted, isRead: !isWrite, isWrite: request.kind != .read)
+        missing += touched.missing
+        evicted += touched.evicted
+        sector += count
       }
     }
-    l2ByteCount += byteCount
-    dramByteCount += missedBytes
-    let processor = request.processor % processorFree.count
-    let port = max(processorFree[processor], request.time)
-    processorFree[processor] = port + (byteCount + processorBandwidth - 1) / processorBandwidth
-    l2Free = max(l2Free, request.time * 16) + UInt64(Double(byteCount) * l2CyclesPerByte * 16)
-    var done = max(processorFree[processor], l2Free / 16) + l2Latency
-    if missedBytes > 0 {
-      dramFree = max(dramFree, request.time * 16) + UInt64(Double(missedBytes) * dramCyclesPerByte * 16)
-      done = max(done, dramFree / 16 + dramLatency)
-    }
-    return done + request.extraLatency
+    count(bytes, missing: missing, evicted: evicted, isWrite: isWrite)
+    let done = take(request, bytes: Double(bytes), missing: missing, evicted: evicted, isWrite: isWrite)
+    guard case .atomic(let depth) = request.kind else { return done }
+    return max(done, takeAtomic(request, runs, depth) + UInt64(l2Latency))
   }
 
-  /// Finds a line, or brings it in its set to the front; true when it was there.
-  private mutating func touch(_ line: UInt64, isWrite: Bool) -> Bool {
-    let first = Int(line % UInt64(setCount)) * ways
-    var place = first
-    while place < first + ways - 1, lines[place] != line { place += 1 }
-    let isHit = lines[place] == line
-    if !isHit, lines[place] != Self.none, isDirty[place] { writeBack() }
-    let wasDirty = isHit && isDirty[place]
-    while place > first {
-      lines[place] = lines[place - 1]
-      isDirty[place] = isDirty[place - 1]
-      place -= 1
+  private mutating func count(_ bytes: UInt64, missing: Int, evicted: Int, isWrite: Bool) {
+    counts.dramReadBytes += UInt64(missing) * L2Cache.sectorBytes
+    counts.dramWriteBytes += UInt64(evicted) * L2Cache.sectorBytes
+    if isWrite {
+      counts.l2WriteBytes += bytes
+    } else {
+      counts.l2ReadBytes += bytes
+      counts.misses += UInt64(missing)
+      counts.hits += bytes / L2Cache.sectorBytes - UInt64(missing)
     }
-    lines[first] = line
-    isDirty[first] = wasDirty || isWrite
-    if isHit { hits += 1 } else { misses += 1 }
-    return isHit
   }
 
-  private mutating func writeBack() {
-    dramByteCount += Self.lineBytes
-    dramFree += UInt64(Double(Self.lineBytes) * dramCyclesPerByte * 16)
+  /// Takes the servers' time.
+  private mutating func take(
+    _ request: MemoryRequest, bytes: Double, missing: Int, evicted: Int, isWrite: Bool
+  ) -> UInt64 {
+    let time = Double(request.time)
+    let way =
+      max(isWrite ? writeFree[request.processor] : readFree[request.processor], time)
+      + bytes * processorCyclesPerByte
+    if isWrite { writeFree[request.processor] = way } else { readFree[request.processor] = way }
+    for other in request.otherProcessors {
+      readFree[other] = max(readFree[other], time) + bytes * processorCyclesPerByte
+    }
+    l2Free = max(l2Free, time) + bytes * l2CyclesPerByte
+    var done = max(way, l2Free) + l2Latency
+    if missing + evicted > 0 {
+      let moved = Double(missing + evicted) * Double(L2Cache.sectorBytes)
+      dramFree = max(dramFree, time) + moved * dramCyclesPerByte
+      if missing > 0 { done = max(done, dramFree + dramLatency) }
+    }
+    return UInt64(done.rounded(.up)) + request.extraLatency
+  }
+
+  /// When L2 has done atomic operations on the words of a request.
+  private mutating func takeAtomic(_ request: MemoryRequest, _ runs: [RequestQueue.Run], _ depth: Int)
+    -> UInt64
+  {
+    var done = Double(request.time)
+    for run in request.runs {
+      let place = Int(runs[run].address / L2Cache.sectorBytes) % atomicFree.count
+      atomicFree[place] = max(atomicFree[place], Double(request.time)) + Double(depth) * atomicInterval
+      done = max(done, atomicFree[place])
+    }
+    return UInt64(done.rounded(.up))
   }
 }

@@ -28,7 +28,7 @@ extension Interpreter {
       guard let times = warp.asynchronous.copies.ready(allBut: Int(i.immediate)) else {
         return .blocked(.memory)
       }
-      warp.time = max(warp.time, times.done)
+      warp.wait(until: times.done, .copyWait)
     case .asynchronousCopyArrive: try arriveAfterCopies(i, lanes, warp, place)
     case .bulkGroup: lanes.forEachActiveLane { warp.asynchronous.bulk[$0, default: CopyGroups()].commit() }
     case .bulkWait: waitForBulk(i, lanes, warp)
@@ -54,7 +54,7 @@ extension Interpreter {
       guard let times = groups.ready(allBut: Int(i.immediate)) else { return }
       // Groups that have only been read stay to be waited for.
       if i.operation == 0 { warp.asynchronous.bulk[lane] = groups }
-      warp.time = max(warp.time, i.operation == 1 ? times.read : times.done)
+      warp.wait(until: i.operation == 1 ? times.read : times.done, .copyWait)
     }
   }
 
@@ -90,6 +90,7 @@ extension Interpreter {
     let ignored = lanes.predicate(i.e)
     var moves: [CopyMove] = []
     var access = MemoryAccess(byteCount: byteCount)
+    var sources: UInt32 = 0
     var rest = lanes.active
     while rest != 0 {
       let lane = rest.trailingZeroBitCount
@@ -102,15 +103,17 @@ extension Interpreter {
         unsafe moves.append(CopyMove(target: target, source: target, count: 0))
       } else {
         access.add(lanes.doubleWord(i.b, lane), lane)
+        sources |= 1 << UInt32(lane)
         let source = try unsafe memory(
           .global, lanes.doubleWord(i.b, lane), size, alignment: 1, lane, i, warp, place)
         unsafe moves.append(CopyMove(target: target, source: source, count: size))
       }
     }
     let group = warp.asynchronous.copies.addPending()
-    let runs = access.runs(lanes.active)
+    let first = requests.runs.count
+    access.addRuns(sources, to: &requests)
     request(
-      runs, at: issueTime, warp, isWrite: false,
+      .read, from: first, at: issueTime, warp,
       .action { [unowned self] done in
         warp.asynchronous.copies.resolve(group, CopyTimes(read: done, done: done))
         schedule(at: done) { _ throws(SimulationError) in
@@ -196,16 +199,17 @@ extension Interpreter {
       }
     }
     if fromSpace == .global {
-      let run = MemorySystem.Run(address: lanes.doubleWord(i.b, lane), byteCount: byteCount)
-      let extra = UInt64(launch.device.tensorCopyLatency.value)
-      request([run], at: issueTime, warp, isWrite: false, extraLatency: extra, .action(arrive))
+      let first = requests.runs.count
+      requests.add(lanes.doubleWord(i.b, lane), byteCount, since: first)
+      requestCopy(from: first, to: addresses, byteCount, warp, arrive)
       return
     }
     var times = writeTimes(byteCount, warp)
     if toSpace == .global {
       warp.asynchronous.bulk[lane, default: CopyGroups()].add(times)
-      let run = MemorySystem.Run(address: lanes.doubleWord(i.a, lane), byteCount: byteCount)
-      request([run], at: issueTime, warp, isWrite: true, .nobody)
+      let first = requests.runs.count
+      requests.add(lanes.doubleWord(i.a, lane), byteCount, since: first)
+      request(.write, from: first, at: issueTime, warp, .nobody)
     } else {
       times.done = times.read + warp.clock.remoteSharedLatency
     }
@@ -277,17 +281,37 @@ extension Interpreter {
       let target = try unsafe memory(.shared, address, byteCount, alignment: 128, lane, i, warp, place)
       unsafe bases.append((address, SharedBase(target - Self.sharedOffset(address))))
     }
-    let extra = UInt64(launch.device.tensorCopyLatency.value)
+    let first = requests.runs.count
+    box.addRuns(to: &requests)
+    requestCopy(from: first, to: bases.map(\.0), byteCount, warp) { [unowned self] done in
+      for (address, base) in bases {
+        schedule(at: done) { interpreter throws(SimulationError) in
+          try unsafe interpreter.load(box, into: base.pointer, at: Self.sharedOffset(address), here, lane)
+          let place = Self.barrierAddress(barrier, of: i, beside: address)
+          interpreter.complete(bytes: byteCount, at: place, in: cluster, time: done)
+        }
+      }
+    }
+  }
+
+  /// Asks for the global memory of a bulk or tensor copy into shared memory of blocks of the cluster. The bytes take
+  /// time of the multiprocessor's TMA unit first, and of the blocks' shared memory when they come.
+  private func requestCopy(
+    from first: Int, to addresses: [UInt64], _ byteCount: Int, _ warp: Warp,
+    _ arrive: @escaping (UInt64) -> Void
+  ) {
+    let cluster = warp.block.cluster
+    let targets = addresses.map { cluster.blocks[Int($0 >> AddressWindow.sharedBits)] }
+    let time = warp.clock.takeTensorCopy(at: issueTime, byteCount)
     request(
-      box.runs, at: issueTime, warp, isWrite: false, extraLatency: extra,
+      .read, from: first, at: time, warp, extraLatency: UInt64(launch.device.tensorCopyLatency.value),
+      otherProcessors: targets.map(\.processor).filter { $0 != warp.block.processor },
       .action { [unowned self] done in
-        for (address, base) in bases {
-          schedule(at: done) { interpreter throws(SimulationError) in
-            try unsafe interpreter.load(box, into: base.pointer, at: Self.sharedOffset(address), here, lane)
-            let place = Self.barrierAddress(barrier, of: i, beside: address)
-            interpreter.complete(bytes: byteCount, at: place, in: cluster, time: done)
+        for block in targets {
+          schedule(at: done) { _ throws(SimulationError) in block.clock.takeSharedForCopy(byteCount, at: done)
           }
         }
+        arrive(done)
       })
   }
 
@@ -349,7 +373,9 @@ extension Interpreter {
     let reduction = i.operation == 0 ? nil : BulkReduction(i.operation - 1, box.map.element.atomicElement)
     let here = self.place(Int(i.statement), warp, warp.fragments[place].frame.program)
     let base = unsafe SharedBase(source - offset)
-    request(box.runs, at: issueTime, warp, isWrite: true, .nobody)
+    let first = requests.runs.count
+    box.addRuns(to: &requests)
+    request(.write, from: first, at: issueTime, warp, .nobody)
     schedule(at: times.done) { interpreter throws(SimulationError) in
       try unsafe interpreter.store(box, from: base.pointer, at: offset, reduction, here, lane)
     }

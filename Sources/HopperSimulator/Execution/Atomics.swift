@@ -11,11 +11,14 @@ extension Interpreter {
       return .next
     }
     let isWide = element.byteCount == 8
+    var access = MemoryAccess(byteCount: element.byteCount)
     var rest = lanes.active
     while rest != 0 {
       let lane = rest.trailingZeroBitCount
       rest &= rest &- 1
-      let memory = try unsafe memory(i, address(i, lanes, lane), element.byteCount, lane, warp, place)
+      let address = address(i, lanes, lane)
+      access.add(address, lane)
+      let memory = try unsafe memory(i, address, element.byteCount, lane, warp, place)
       let operand = isWide ? lanes.doubleWord(i.b, lane) : UInt64(lanes.word(i.b, lane))
       let other = isWide ? lanes.doubleWord(i.c, lane) : UInt64(lanes.word(i.c, lane))
       let old = unsafe AtomicArithmetic.load(memory, element)
@@ -29,7 +32,33 @@ extension Interpreter {
         }
       }
     }
+    time(access, i, lanes.active, warp, place)
     return .next
+  }
+
+  /// Takes the time of an atomic operation. Lanes at one address follow each other, in shared memory as in L2.
+  private func time(
+    _ access: MemoryAccess, _ i: DecodedInstruction, _ active: UInt32, _ warp: Warp, _ place: Int
+  ) {
+    let frame = warp.fragments[place].frame
+    let index = warp.fragments[place].index
+    let depth = access.depth(active)
+    let hasResult = i.opcode == .atomic
+    if i.space == .shared || i.space == .generic && Self.space(ofGeneric: access.first) == .shared {
+      let (wavefronts, least) = access.wavefronts(active)
+      let total = max(wavefronts, UInt64(depth))
+      let start = warp.takeShared(
+        at: issueTime, slot: slotTime, wavefronts: total, conflicts: total - least)
+      let latency = warp.clock.sharedLatency(access.first, from: warp.block.rank)
+      if hasResult { frame.setReady(index, at: start + total - 1 + latency, .sharedMemory) }
+      return
+    }
+    let first = requests.runs.count
+    access.addRuns(active, to: &requests)
+    request(
+      .atomic(depth: depth), from: first, at: issueTime, warp,
+      hasResult ? .registers(frame, instruction: index) : .nobody)
+    if hasResult { frame.setReady(index, at: Frame.isComing) }
   }
 }
 

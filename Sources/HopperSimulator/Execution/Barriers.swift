@@ -82,6 +82,7 @@ extension Interpreter {
       return .next
     }
     if !warp.isClusterPhaseDone { return .blocked(.cluster) }
+    warp.wait(until: warp.block.cluster.phaseTime + warp.clock.clusterBarrierLatency, .clusterBarrier)
     warp.clusterWaits |= lanes.active
     if warp.clusterWaits & warp.live == warp.live {
       warp.clusterWaits = 0
@@ -95,11 +96,12 @@ extension Interpreter {
     let warps = cluster.blocks.flatMap(\.warps).filter { $0.live != 0 }
     guard !warps.isEmpty, warps.allSatisfy(\.hasArrivedAtCluster) else { return }
     cluster.arrivedWarpCount = 0
+    cluster.phaseTime = time
     for warp in warps {
       warp.hasArrivedAtCluster = false
       warp.clusterArrivals = 0
       warp.isClusterPhaseDone = true
-      warp.release(at: time + warp.clock.clusterBarrierLatency) { $0 == .cluster }
+      warp.release(at: time) { $0 == .cluster }
     }
   }
 

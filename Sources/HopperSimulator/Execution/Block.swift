@@ -19,6 +19,7 @@ struct NamedBarrier {
   let position: Extent
   /// Index of its multiprocessor.
   let processor: Int
+  let clock: ProcessorClock
   unowned let cluster: Cluster
   /// Rank in its cluster.
   let rank: Int
@@ -43,6 +44,7 @@ struct NamedBarrier {
     self.index = index
     self.position = position
     self.processor = processor
+    self.clock = clock
     self.cluster = cluster
     self.rank = rank
     sharedByteCount = launch.sharedByteCount
@@ -79,6 +81,8 @@ final class Cluster {
   let position: Extent
   /// Warps that have arrived at the cluster's barrier in this phase.
   var arrivedWarpCount = 0
+  /// When the last phase of the barrier has ended.
+  var phaseTime: UInt64 = 0
 
   /// Warps of a block of the launch.
   static func warpCount(_ launch: LaunchContext) -> Int { (launch.configuration.block.count + 31) / 32 }

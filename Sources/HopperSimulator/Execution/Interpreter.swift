@@ -28,13 +28,25 @@ enum Outcome {
   var events: [PendingEvent] = []
   var eventCount = 0
   /// What has been asked of global memory in this window.
-  var requests: [MemorySystem.Request] = []
+  var requests = RequestQueue()
   /// When the instruction that is being executed has its operands.
   var issueTime: UInt64 = 0
   /// When that instruction was issued.
   var slotTime: UInt64 = 0
   /// Where products of matrices are prepared.
   let products = ProductMemory()
+  /// Where the time of warps has gone that have ended.
+  private(set) var account = WarpAccount()
+  /// Of each multiprocessor: blocks that have ended, and their instructions.
+  private(set) var blockCounts: [Int]
+  private(set) var issueCounts: [UInt64]
+  /// Cycles with a block.
+  private(set) var busyCycles: UInt64 = 0
+  private var busySince: UInt64 = 0
+  /// What the last warp or the last data has come to.
+  private(set) var endTime: UInt64 = 0
+  /// Warps that are written down and have ended.
+  private(set) var tracedWarps: [TracedWarp] = []
   /// The allocation that was used last.
   var lastAllocation: GlobalMemory.Allocation?
   /// Two rows for results that only some lanes keep.
@@ -50,6 +62,8 @@ enum Outcome {
     self.processors = processors
     clocks = processors.map { _ in ProcessorClock(device) }
     clusters = Array(repeating: nil, count: residentClusters)
+    blockCounts = Array(repeating: 0, count: processors.count)
+    issueCounts = Array(repeating: 0, count: processors.count)
     unsafe scratch = .allocate(byteCount: 256, alignment: 64)
     warpCount = Cluster.warpCount(launch) * processors.count
     slotCount = residentClusters * warpCount
@@ -77,18 +91,50 @@ enum Outcome {
       warp.time = time
       warp.publish()
     }
+    if residentCount == 0 { busySince = time }
     clusters[place] = cluster
+    if let trace = launch.trace { self.trace(cluster, trace, at: time) }
   }
 
-  /// Forgets clusters that have ended. Returns when the last of them has.
-  func retire() -> UInt64? {
-    var end: UInt64?
+  /// Forgets clusters that have ended; true when one has.
+  func retire() -> Bool {
+    var hasRetired = false
     for place in clusters.indices {
       guard let cluster = clusters[place], cluster.isFinished else { continue }
-      end = max(end ?? 0, cluster.warps.map(\.time).max() ?? 0)
+      close(cluster)
       clusters[place] = nil
+      hasRetired = true
     }
-    return end
+    if hasRetired, residentCount == 0 { busyCycles += endTime - busySince }
+    return hasRetired
+  }
+
+  /// Begins to write down warps of a cluster, and their multiprocessors.
+  private func trace(_ cluster: Cluster, _ request: TraceRequest, at time: UInt64) {
+    for block in cluster.blocks where request.blocks.contains(block.index) {
+      if block.clock.trace == nil { block.clock.trace = ProcessorTrace(block.clock, at: time) }
+      for warp in block.warps {
+        warp.profile.trace = WarpTrace(
+          launch.program.regions, shortestStall: request.shortestStall)
+      }
+    }
+  }
+
+  private func close(_ cluster: Cluster) {
+    for block in cluster.blocks {
+      blockCounts[block.rank] += 1
+      for warp in block.warps {
+        let role = account.add(warp, launch.program.regions)
+        if let trace = warp.profile.trace {
+          trace.finish(at: warp.time)
+          tracedWarps.append(
+            TracedWarp(
+              processor: block.processor, block: block.index, index: warp.index, role: role, trace: trace))
+        }
+        issueCounts[block.rank] += warp.profile.issuedCount
+        endTime = max(endTime, warp.time)
+      }
+    }
   }
 
   // MARK: Warps
@@ -114,6 +160,7 @@ enum Outcome {
         try run(cluster.warps[slot % warpCount], until: limit)
       } else if arrival < end {
         hasArrived = true
+        endTime = max(endTime, arrival)
         try events.removeFirst().action(self)
       } else {
         return hasArrived || instructionCount != before
@@ -200,6 +247,7 @@ enum Outcome {
         case .next:
           warp.fragments[place].isGranted = false
           timing.time = max(timing.time, warp.time)
+          timing.blockTime = max(timing.blockTime, warp.blockTime)
           unsafe finish(instruction.pointee.opcode, &timing, index)
           index += 1
         case .blocked(let wait):
@@ -225,14 +273,15 @@ enum Outcome {
   {
     warp.time = timing.time
     warp.blockTime = timing.blockTime
+    warp.windowPlace = timing.windowPlace
     warp.fragments[place].index = index
     warp.turns += Int(executed)
   }
 
-  /// Results of loads have their own times; those of everything else come after the unit's latency.
+  /// Results that come from memory have their own times; those of everything else come after the unit's latency.
   @inline(__always)
   private func finish(_ opcode: Opcode, _ timing: inout InstructionClock, _ index: Int) {
-    if opcode != .load && opcode != .matrixLoad { timing.finish(index) }
+    if opcode != .load, opcode != .atomic, opcode != .matrixLoad { timing.finish(index) }
   }
 
   /// The lowest place of other lanes of the warp that can go on: there these have to stop.
@@ -297,7 +346,7 @@ enum Outcome {
       throw error(.trap, i, warp, place)
     case .sleep:
       // Nanoseconds are taken for cycles and a half: uncalibrated.
-      warp.time += UInt64(lanes.uniformWord(i.a)) * 3 / 2
+      warp.wait(until: warp.time + UInt64(lanes.uniformWord(i.a)) * 3 / 2, .sleep)
       return .next
     case .asynchronousCopy, .asynchronousCopyGroup, .asynchronousCopyWait, .asynchronousCopyArrive, .bulkCopy,
       .bulkReduce, .bulkGroup, .bulkWait, .tensorLoad, .tensorStore, .storeAsynchronous, .reduceAsynchronous:

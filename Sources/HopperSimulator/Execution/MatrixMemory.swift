@@ -59,11 +59,12 @@ extension Interpreter {
     _ access: MemoryAccess, _ active: UInt32, _ i: DecodedInstruction, _ warp: Warp, _ place: Int
   ) {
     let (wavefronts, least) = access.wavefronts(active)
-    let start = warp.clock.takeShared(
+    let start = warp.takeShared(
       at: issueTime, slot: slotTime, wavefronts: wavefronts, conflicts: wavefronts - least)
     guard i.opcode == .matrixLoad else { return }
     let latency = unsafe warp.clock.latencies[Int(i.unit)]
-    warp.fragments[place].frame.setReady(warp.fragments[place].index, at: start + wavefronts - 1 + latency)
+    warp.fragments[place].frame.setReady(
+      warp.fragments[place].index, at: start + wavefronts - 1 + latency, .sharedMemory)
   }
 
   /// Lanes that an instruction of the whole warp still has to wait for. Throws when the warp has no such lanes any more,

@@ -256,16 +256,17 @@ extension Interpreter {
     let space = i.space == .generic ? Self.space(ofGeneric: access.first) : i.space
     switch space {
     case .shared:
-      let remote = access.first >> AddressWindow.sharedBits & 0xFF != UInt64(warp.block.rank)
       let (wavefronts, least) = access.wavefronts(active)
-      let start = warp.clock.takeShared(
+      let start = warp.takeShared(
         at: issueTime, slot: slotTime, wavefronts: wavefronts, conflicts: wavefronts - least)
-      let latency = remote ? warp.clock.remoteSharedLatency : warp.clock.sharedLatency
-      if !isWrite { frame.setReady(index, at: start + wavefronts - 1 + latency) }
+      let latency = warp.clock.sharedLatency(access.first, from: warp.block.rank)
+      if !isWrite { frame.setReady(index, at: start + wavefronts - 1 + latency, .sharedMemory) }
     case .global, .generic:
+      let first = requests.runs.count
+      access.addRuns(active, to: &requests)
       request(
-        access.runs(active), at: issueTime, warp, isWrite: isWrite,
-        isWrite ? .nobody : .registers(frame, frame.results(index)))
+        isWrite ? .write : .read, from: first, at: issueTime, warp,
+        isWrite ? .nobody : .registers(frame, instruction: index))
       if !isWrite { frame.setReady(index, at: Frame.isComing) }
     case .local, .frame, .parameter:
       // Spilled registers and parameters are taken to be in L1 and in the constant cache.
@@ -273,15 +274,16 @@ extension Interpreter {
     }
   }
 
-  /// Asks for global memory; the answer comes at the end of the window.
+  /// Asks for global memory, of which the runs since the `first`th are in the queue; the answer comes at the end of the
+  /// window.
   func request(
-    _ runs: [MemorySystem.Run], at time: UInt64, _ warp: Warp, isWrite: Bool, extraLatency: UInt64 = 0,
-    _ completion: MemorySystem.Completion
+    _ kind: MemoryRequest.Kind, from first: Int, at time: UInt64, _ warp: Warp, extraLatency: UInt64 = 0,
+    otherProcessors: [Int] = [], _ completion: MemoryRequest.Completion
   ) {
     requests.append(
-      MemorySystem.Request(
-        time: time, processor: warp.block.processor, sequence: requests.count, isWrite: isWrite, runs: runs,
-        extraLatency: extraLatency, completion: completion))
+      MemoryRequest(
+        time: time, processor: warp.block.processor, otherProcessors: otherProcessors, kind: kind,
+        runs: first..<requests.runs.count, extraLatency: extraLatency, completion: completion))
   }
 }
 
@@ -375,15 +377,51 @@ struct MemoryAccess {
     return (total, least)
   }
 
-  /// The bytes as runs; lanes that follow each other make one.
-  func runs(_ active: UInt32) -> [MemorySystem.Run] {
-    if isLinear { return [MemorySystem.Run(address: first, byteCount: active.nonzeroBitCount * byteCount)] }
-    var runs: [MemorySystem.Run] = []
-    var sectors: Set<UInt64> = []
-    for lane in 0..<32 where active >> UInt32(lane) & 1 == 1 {
-      let sector = addresses[lane] & ~31
-      if sectors.insert(sector).inserted { runs.append(MemorySystem.Run(address: sector, byteCount: 32)) }
+  /// Adds the bytes to a request, in sectors; lanes that follow each other make one run.
+  func addRuns(_ active: UInt32, to queue: inout RequestQueue) {
+    let first = queue.runs.count
+    if isLinear { return queue.add(self.first, active.nonzeroBitCount * byteCount, since: first) }
+    forEachSector(active) { sector, _ in
+      queue.add(sector * L2Cache.sectorBytes, Int(L2Cache.sectorBytes), since: first)
     }
-    return runs
+  }
+
+  /// Calls for each sector that active lanes are in, once, in the order of lanes, with how many are.
+  func forEachSector(_ active: UInt32, _ body: (UInt64, Int) -> Void) {
+    var rest = active
+    while rest != 0 {
+      let sector = addresses[rest.trailingZeroBitCount] / L2Cache.sectorBytes
+      var same: UInt32 = 0
+      var others = rest
+      while others != 0 {
+        let lane = others.trailingZeroBitCount
+        others &= others &- 1
+        if addresses[lane] / L2Cache.sectorBytes == sector { same |= 1 << UInt32(lane) }
+      }
+      rest &= ~same
+      body(sector, same.nonzeroBitCount)
+    }
+  }
+
+  /// The most lanes that are at one address.
+  func depth(_ active: UInt32) -> Int {
+    if isLinear { return 1 }
+    var most = 0
+    var rest = active
+    while rest != 0 {
+      let address = addresses[rest.trailingZeroBitCount]
+      var count = 0
+      var others = rest
+      while others != 0 {
+        let lane = others.trailingZeroBitCount
+        others &= others &- 1
+        if addresses[lane] == address {
+          count += 1
+          rest &= ~(1 << UInt32(lane))
+        }
+      }
+      most = max(most, count)
+    }
+    return most
   }
 }

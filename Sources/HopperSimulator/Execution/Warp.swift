@@ -7,7 +7,7 @@
   let returnIndex: Int
   let registers: UnsafeMutableRawPointer
   let predicates: UnsafeMutablePointer<UInt32>
-  /// When each register's value is there, in cycles: rows, then predicates.
+  /// When each register's value is there, and where it comes from (`ReasonedTime`): rows, then predicates.
   let ready: UnsafeMutablePointer<UInt64>
   /// Where the frame's variables begin in each thread's local memory.
   let localBase: Int
@@ -32,33 +32,31 @@
     unsafe ready.deallocate()
   }
 
-  /// Says when what an instruction writes is there.
-  func setReady(_ index: Int, at time: UInt64) {
+  /// Says when what an instruction writes is there, and where it comes from.
+  func setReady(_ index: Int, at time: UInt64, _ reason: StallReason = .dependency) {
     let code = program.code
     let timed = unsafe code.timing[index]
     let first = Int(timed.first) + Int(timed.readCount)
     for place in first..<first + Int(timed.writeCount) {
-      unsafe ready[Int(code.timedRegisters[place])] = time
+      unsafe ready[Int(code.timedRegisters[place])] = ReasonedTime.bits(time, reason)
     }
   }
 
-  /// What an instruction writes, as the scoreboard numbers it.
-  func results(_ index: Int) -> [Int32] {
+  /// Data from memory is there for what an instruction writes, unless something else has been written in the meantime.
+  func arrive(_ index: Int, at time: UInt64) {
     let code = program.code
     let timed = unsafe code.timing[index]
     let first = Int(timed.first) + Int(timed.readCount)
-    return (first..<first + Int(timed.writeCount)).map { unsafe code.timedRegisters[$0] }
-  }
-
-  /// Data from memory is there, unless something else has been written in the meantime.
-  func arrive(_ registers: [Int32], at time: UInt64) {
-    for register in registers where unsafe ready[Int(register)] == Self.isComing {
-      unsafe ready[Int(register)] = time
+    for place in first..<first + Int(timed.writeCount) {
+      let register = unsafe Int(code.timedRegisters[place])
+      if unsafe ready[register] >= Self.isComing << 4 {
+        unsafe ready[register] = ReasonedTime.bits(time, .globalMemory)
+      }
     }
   }
 
   /// In place of a time, that a value is on its way from memory.
-  static let isComing: UInt64 = 1 << 62
+  static let isComing: UInt64 = 1 << 58
 }
 
 /// What lanes of a warp wait for.
@@ -105,8 +103,13 @@ struct Fragment {
   var fragments: [Fragment]
   /// When it may issue its next instruction, in cycles.
   var time: UInt64 = 0
-  /// When the instructions of its basic block so far will all have issued.
+  /// When the instructions of its basic block so far will all have started, and why not earlier (`ReasonedTime`).
   var blockTime: UInt64 = 0
+  /// When the last instructions have started, see `InstructionClock`.
+  let issueWindow: UnsafeMutablePointer<UInt64>
+  var windowPlace = 0
+  /// Where its time has gone.
+  let profile: WarpProfile
   /// The multiprocessor that it is on, and which of its schedulers.
   let clock: ProcessorClock
   let scheduler: Int
@@ -138,6 +141,9 @@ struct Fragment {
     self.clock = clock
     scheduler = index % ProcessorClock.schedulerCount
     unsafe self.slot = slot
+    unsafe issueWindow = .allocate(capacity: clock.schedulingWindow)
+    unsafe issueWindow.initialize(repeating: 0, count: clock.schedulingWindow)
+    profile = WarpProfile(regionCount: program.regions.regions.count)
     self.index = index
     self.threads = threads
     live = threads
@@ -145,7 +151,28 @@ struct Fragment {
     unsafe local = nil
   }
 
-  deinit { unsafe local?.deallocate() }
+  deinit {
+    unsafe local?.deallocate()
+    unsafe issueWindow.deallocate()
+  }
+
+  /// Lets time pass in which the warp waits.
+  func wait(until other: UInt64, _ reason: StallReason) {
+    guard other > time else { return }
+    profile.stall(from: time, to: other, reason)
+    time = other
+  }
+
+  /// Takes time of shared memory for the instruction that is being executed: it starts when its first wavefront does,
+  /// which is returned, and not before `time`, when it has its operands.
+  func takeShared(at time: UInt64, slot: UInt64, wavefronts: UInt64, conflicts: UInt64 = 0) -> UInt64 {
+    let start = clock.takeShared(at: time, slot: slot, wavefronts: wavefronts, conflicts: conflicts)
+    let bits = ReasonedTime.bits(start, .unitBusy)
+    guard start > time else { return start }
+    blockTime = max(blockTime, bits)
+    unsafe issueWindow[(windowPlace - 1) & (clock.schedulingWindow - 1)] = bits
+    return start
+  }
 
   /// Tells the interpreter when the warp goes on: after every change of its time and of what it waits for.
   func publish() {
@@ -154,14 +181,14 @@ struct Fragment {
 
   /// Lets lanes go on that wait for something, at a time or later.
   func release(at time: UInt64, where condition: (Wait) -> Bool) {
-    var isReleased = false
+    var reason: StallReason?
     for place in fragments.indices where fragments[place].wait != .nothing && condition(fragments[place].wait)
     {
+      reason = StallReason(fragments[place].wait)
       fragments[place].wait = .nothing
-      isReleased = true
     }
-    guard isReleased else { return }
-    self.time = max(self.time, time)
+    guard let reason else { return }
+    wait(until: time, reason)
     publish()
   }
 

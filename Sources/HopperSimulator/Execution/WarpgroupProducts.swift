@@ -18,7 +18,7 @@ extension Interpreter {
       guard let time = warpgroup.resultTime(count) else { return .blocked(.products) }
       warp.asynchronous.products.forget(allBut: Int(i.immediate))
       warpgroup.forgetResults()
-      warp.time = max(warp.time, time)
+      warp.wait(until: time, .matrixWait)
     // Registers are ready when a product is issued: it has waited for them as other instructions do.
     default: break
     }
@@ -159,6 +159,7 @@ extension Interpreter {
     }
     clock.sharedBusy += product.wavefronts
     clock.tensor.busy += product.cycles
+    clock.trace?.add(.tensor, "product", from: start, to: time)
     warpgroup.tensorEnd = time
     warpgroup.end(at: time + clock.tensor.latency)
     startProduct(at: time, on: clock)

@@ -17,10 +17,13 @@ import PTX
   let clusterGrid: Extent
   let device: DeviceDescription
   let gridID: UInt64
+  /// What is to be written down.
+  let trace: TraceRequest?
 
   init(
     program: Program, functions: [String: Program], configuration: LaunchConfiguration, memory: GlobalMemory,
-    parameters bytes: [UInt8], registersPerThread: Int, device: DeviceDescription, gridID: UInt64
+    parameters bytes: [UInt8], registersPerThread: Int, device: DeviceDescription, gridID: UInt64,
+    trace: TraceRequest?
   ) {
     self.program = program
     self.functions = functions
@@ -37,6 +40,7 @@ import PTX
     clusterGrid = Extent(grid.x / cluster.x, grid.y / cluster.y, grid.z / cluster.z)
     self.device = device
     self.gridID = gridID
+    self.trace = trace
   }
 
   /// Multiprocessors.

@@ -17,6 +17,7 @@ final class LaunchRunner {
   /// Clusters that have not started.
   private var nextCluster = 0
   private var endTime: UInt64 = 0
+  private var recorder = TraceRecorder()
 
   /// Cycles of a window: less than anything takes from one multiprocessor to another.
   private static let window: UInt64 = 150
@@ -24,13 +25,13 @@ final class LaunchRunner {
   /// `residentClusters` are those that the device holds at once.
   init(
     _ launch: LaunchContext, device: DeviceDescription, residentClusters: Int, instructionLimit: UInt64,
-    threadCount: Int
+    threadCount: Int, cache: L2Cache
   ) {
     self.launch = launch
     self.device = device
     self.instructionLimit = instructionLimit
     self.threadCount = threadCount
-    memory = MemorySystem(device)
+    memory = MemorySystem(device, cache: cache)
     let size = launch.configuration.cluster.count
     let sets = max(1, launch.processorCount / size)
     let needed = min(sets, launch.clusterGrid.count)
@@ -53,6 +54,7 @@ final class LaunchRunner {
       let hasRun = try runWindow(until: end)
       let hasAnswered = answerRequests(at: end)
       let hasTurned = try takeTurns(at: end)
+      if launch.trace != nil { writeTrace(from: begin == .max ? end : begin, to: end) }
       let hasRetired = retire(at: end)
       guard hasRun || hasAnswered || hasTurned || hasRetired else {
         throw SimulationError(reason: .deadlock(interpreters.flatMap(\.waits)))
@@ -99,27 +101,39 @@ final class LaunchRunner {
     return hasRun
   }
 
+  /// A request's place in the order of time, multiprocessor and issue, and where it is.
+  private struct RequestOrder {
+    var time: UInt64
+    var processor: Int
+    var interpreter: Int
+    var index: Int
+  }
+
   /// Tells everybody when what they have asked of memory is there.
   private func answerRequests(at end: UInt64) -> Bool {
-    var requests: [(interpreter: Interpreter, request: MemorySystem.Request)] = []
-    for interpreter in interpreters where !interpreter.requests.isEmpty {
-      for request in interpreter.requests { requests.append((interpreter, request)) }
-      interpreter.requests.removeAll(keepingCapacity: true)
+    var order: [RequestOrder] = []
+    for (place, interpreter) in interpreters.enumerated() {
+      for (index, request) in interpreter.requests.requests.enumerated() {
+        order.append(
+          RequestOrder(time: request.time, processor: request.processor, interpreter: place, index: index))
+      }
     }
-    requests.sort {
-      ($0.request.time, $0.request.processor, $0.request.sequence)
-        < ($1.request.time, $1.request.processor, $1.request.sequence)
-    }
-    for (_, request) in requests {
-      let done = max(memory.resolve(request), end)
+    if order.isEmpty { return false }
+    order.sort { ($0.time, $0.processor, $0.index) < ($1.time, $1.processor, $1.index) }
+    for place in order {
+      let queue = interpreters[place.interpreter].requests
+      let request = queue.requests[place.index]
+      let done = max(memory.resolve(request, queue.runs), end)
       switch request.completion {
       case .nobody: break
-      case .registers(let frame, let registers): frame.arrive(registers, at: done)
+      case .registers(let frame, let instruction): frame.arrive(instruction, at: done)
       case .action(let action): action(done)
       }
     }
-    if requests.isEmpty { return false }
-    for warp in interpreters.flatMap(\.warps) { warp.release(at: 0) { $0 == .memory } }
+    for interpreter in interpreters where !interpreter.requests.isEmpty {
+      interpreter.requests.removeAll()
+      for warp in interpreter.warps { warp.release(at: 0) { $0 == .memory } }
+    }
     return true
   }
 
@@ -136,7 +150,7 @@ final class LaunchRunner {
     for (_, interpreter, warp) in waiting {
       guard let place = warp.fragments.firstIndex(where: { $0.wait == .turn }) else { continue }
       try interpreter.takeTurn(warp, place)
-      warp.time = max(warp.time, end)
+      warp.wait(until: end, .memoryOrder)
       warp.publish()
     }
     return !waiting.isEmpty
@@ -146,16 +160,23 @@ final class LaunchRunner {
   private func retire(at time: UInt64) -> Bool {
     var hasRetired = false
     for interpreter in interpreters {
-      if interpreter.retire() != nil { hasRetired = true }
+      if interpreter.retire() { hasRetired = true }
     }
     if hasRetired { start(at: time) }
     return hasRetired
   }
 
+  private func writeTrace(from begin: UInt64, to end: UInt64) {
+    recorder.sample(memory.counts, from: begin)
+    for clock in interpreters.flatMap(\.clocks) { clock.trace?.sample(clock, at: end) }
+  }
+
   private var report: LaunchReport {
-    LaunchReport(
-      instructionCount: instructionCount, cycles: endTime, liveRegisterCount: launch.program.liveRegisterCount
-    )
+    var report = LaunchReport(
+      launch, cycles: max(memory.idleTime, interpreters.map(\.endTime).max() ?? 0),
+      instructionCount: instructionCount, memory: memory.counts, interpreters)
+    if launch.trace != nil { report.trace = recorder.trace(interpreters, launch.program.regions) }
+    return report
   }
 }
 

@@ -2,16 +2,6 @@ import Foundation
 import GPUDevice
 import PTX
 
-/// What a launch came to.
-public struct LaunchReport: Sendable, Hashable {
-  /// Instructions, each counted once for a warp.
-  public var instructionCount: UInt64
-  /// From the start of the first block to the end of the last.
-  public var cycles: UInt64
-  /// The most 32-bit registers of a thread that are live at once.
-  public var liveRegisterCount: Int
-}
-
 /// A module that is ready to be launched.
 public final class LoadedModule: Sendable {
   /// Its syntax tree.
@@ -45,6 +35,9 @@ public final class Simulator {
   public var instructionLimit: UInt64 = .max
   /// What is simulated.
   public let device: DeviceDescription
+  private let cache: L2Cache
+  /// Of what launches write a trace down; nil for nothing.
+  public var trace: TraceRequest?
   /// Threads of the simulator. Results and cycles do not depend on it.
   public var threadCount = ProcessInfo.processInfo.activeProcessorCount
 
@@ -52,6 +45,7 @@ public final class Simulator {
   public init(_ device: DeviceDescription = .h100) {
     self.device = device
     memory = GlobalMemory(capacity: Int(device.memoryByteCount.value))
+    cache = L2Cache(byteCount: Int(device.l2ByteCount.value))
   }
 
   /// Multiprocessors.
@@ -92,6 +86,9 @@ public final class Simulator {
     }
     return unsafe pointer
   }
+
+  /// Empties L2. A launch finds in it what earlier launches have left.
+  public func clearCache() { cache.clear() }
 
   // MARK: Modules
 
@@ -143,11 +140,11 @@ public final class Simulator {
     let context = LaunchContext(
       program: program, functions: module.functions, configuration: configuration, memory: memory,
       parameters: parameters, registersPerThread: limits.registersPerThread, device: device,
-      gridID: nextGridID)
+      gridID: nextGridID, trace: trace)
     nextGridID += 1
     let runner = LaunchRunner(
       context, device: device, residentClusters: limits.residentClusters, instructionLimit: instructionLimit,
-      threadCount: threadCount)
+      threadCount: threadCount, cache: cache)
     return try runner.run()
   }
 }

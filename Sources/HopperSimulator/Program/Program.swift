@@ -13,6 +13,7 @@ final class Program: Sendable {
   let predicateCount: Int
   /// The most 32-bit registers of a thread that are live at once.
   let liveRegisterCount: Int
+  let regions: RegionTable
   let code: DecodedCode
   let constants: ConstantRows
 
@@ -26,7 +27,8 @@ final class Program: Sendable {
     rowCount = decoder.scratch.rowCount
     predicateCount = decoder.scratch.predicateCount
     liveRegisterCount = decoder.allocation.liveRegisterCount
-    code = DecodedCode(decoder)
+    regions = RegionTable(function, decoder.list)
+    code = DecodedCode(decoder, regions)
     constants = ConstantRows(decoder.constants)
   }
 }
@@ -43,11 +45,11 @@ final class Program: Sendable {
   let timing: UnsafeMutablePointer<TimedInstruction>
   let timedRegisters: UnsafeMutablePointer<Int32>
 
-  init(_ decoder: Decoder) {
+  init(_ decoder: Decoder, _ regions: RegionTable) {
     count = decoder.code.count
     unsafe base = Self.copy(decoder.code)
     unsafe vectors = Self.copy(decoder.vectors)
-    let (timing, registers) = TimedInstruction.table(decoder)
+    let (timing, registers) = TimedInstruction.table(decoder, regions)
     unsafe self.timing = Self.copy(timing)
     unsafe timedRegisters = Self.copy(registers)
   }

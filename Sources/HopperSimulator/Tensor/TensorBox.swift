@@ -61,14 +61,13 @@ struct TensorBox {
     }
   }
 
-  /// The bytes of the tensor that the box has, as runs.
-  var runs: [MemorySystem.Run] {
-    var runs: [MemorySystem.Run] = []
+  /// Adds the bytes of the tensor that the box has to a request.
+  func addRuns(to queue: inout RequestQueue) {
+    let first = queue.runs.count
     forEachRow { row in
       let byteCount = row.count * map.element.byteCount
-      if byteCount > 0 { runs.append(MemorySystem.Run(address: row.address, byteCount: byteCount)) }
+      if byteCount > 0 { queue.add(row.address, byteCount, since: first) }
     }
-    return runs
   }
 
   /// The bits that fill an element outside of the tensor.
