@@ -132,7 +132,7 @@ import Workloads
       Issue.record("not read as requests")
       return
     }
-    #expect(trace.source == "some.jsonl")
+    #expect(trace.source == file.path)
     #expect(trace.requests.map(\.promptLength) == [600])
     let missing = folder.appendingPathComponent("missing.jsonl").path
     #expect {

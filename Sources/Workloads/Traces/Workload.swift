@@ -10,7 +10,7 @@ public enum Workload: Hashable, Sendable {
   /// Reads a trace file.
   ///
   /// - Parameters:
-  ///   - path: the file; its last component is what errors and `RequestTrace.source` name.
+  ///   - path: the file; errors and `RequestTrace.source` name it as it is given here.
   ///   - format: nil to tell the format from the content.
   ///   - seed: for what a format leaves open; see `TraceFormat.flashInferBench`. The other formats
   ///     leave nothing open.
@@ -19,15 +19,14 @@ public enum Workload: Hashable, Sendable {
   public static func read(
     path: String, format: TraceFormat? = nil, seed: UInt64 = 0
   ) throws(TraceError) -> Workload {
-    let file = URL(fileURLWithPath: path)
     let content: Data
     do {
-      content = try Data(contentsOf: file)
+      content = try Data(contentsOf: URL(fileURLWithPath: path))
     } catch {
       throw TraceError(
         .unreadable, file: path, requirement: "must be a readable file (\(error.localizedDescription))")
     }
-    return try parse(content, source: file.lastPathComponent, format: format, seed: seed)
+    return try parse(content, source: path, format: format, seed: seed)
   }
 
   /// Reads a trace from memory; `source` stands for the file's name.
