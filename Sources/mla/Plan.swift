@@ -10,12 +10,14 @@ struct Plan: ParsableCommand {
     discussion: """
       Plans one decode call for GPU-like workers (CTAs of 64 rows) with every policy. The key lengths are given, or \
       drawn from a trace's prompts, or, without either, from the built-in stream's. The makespan is that of the \
-      busiest worker in the cost model, over the least that any plan could reach.
+      busiest worker in the cost model, over the least that any plan could reach. With --draws, every batch size is \
+      drawn that often, and a row gives the mean and the worst of its plans.
       """)
 
   @Option(help: "Key lengths of the requests: 4096,17,…") var lengths: CommaList<Int>?
   @Option(help: "Draw the key lengths from the prompts of a trace.") var trace: String?
   @Option(help: "Requests to draw, for each of these batch sizes.") var batch = CommaList([64])
+  @Option(help: "Batches to draw of each size.") var draws = 1
   @Option(help: "Query heads.") var heads = 128
   @Option(help: "Query tokens of each request.") var query = 1
   @Option(help: "Workers.") var workers = 132
@@ -27,6 +29,8 @@ struct Plan: ParsableCommand {
 
   func validate() throws {
     if lengths != nil, trace != nil { throw ValidationError("--lengths and --trace exclude each other") }
+    if lengths != nil, draws != 1 { throw ValidationError("--lengths and --draws exclude each other") }
+    try mla.validate("--draws", draws, in: 1...1_000_000)
     try lengths?.validate("--lengths", in: 0...Int.max)
     try batch.validate("--batch", in: 1...1_000_000)
     try mla.validate("--query", query, in: 0...maximumCount)
@@ -40,36 +44,60 @@ struct Plan: ParsableCommand {
   func run() throws {
     let geometry = try AttentionGeometry.deepSeek(headCount: heads)
     var rows: [PlanRow] = []
+    var drawsRows: [PlanDrawsRow] = []
     var drawn: AttentionPlan?
-    for lengths in try batches() {
-      let batch = try Self.batch(lengths, query: query)
+    for batches in try batches() {
+      let peers = try [PolicyName.flashInfer, .flashMLA].map { name in
+        try batches.map { try planner(name).plan($0, geometry: geometry).statistics.makespan }
+      }
       for name in policy.values {
-        let planner = try Planner(
-          policy: name.policy, workerCount: workers, tileRows: Self.tileRows, costModel: .hopperEstimate)
-        let plan = try planner.plan(batch, geometry: geometry)
-        var microseconds: [Double] = []
-        for _ in 0..<Self.repetitions {
-          let elapsed = try ContinuousClock().measure { _ = try planner.plan(batch, geometry: geometry) }
-          microseconds.append(elapsed.inSeconds * 1e6)
+        let plans = try batches.map { try timedPlan($0, planner: planner(name), geometry: geometry) }
+        drawn = drawn ?? plans.first?.plan
+        rows += plans.map { plan, microseconds in
+          PlanRow(plan.statistics, batch: plan.batch.count, planMicroseconds: microseconds)
         }
-        drawn = drawn ?? plan
-        rows.append(
-          PlanRow(
-            plan.statistics, batch: batch.count, planMicroseconds: Spread(microseconds)?.median ?? .nan))
+        drawsRows.append(
+          PlanDrawsRow(
+            plans.map(\.plan.statistics), flashInfer: peers[0], flashMLA: peers[1],
+            batch: batches.first?.count ?? 0,
+            planMicroseconds: Spread(plans.map(\.microseconds))?.median ?? .nan))
       }
     }
-    print(PlanRow.table(rows).text(), terminator: "")
+    print((draws == 1 ? PlanRow.table(rows) : PlanDrawsRow.table(drawsRows)).text(), terminator: "")
     if let svg, let drawn {
       let title = "\(drawn.statistics.policy), \(drawn.batch.count) requests, \(workers) workers"
       let chart = try PlanGantt(title: title, plan: drawn, costModel: .hopperEstimate)
       try FileWriter.write(chart.svg().document, to: svg)
     }
-    if let json { try JSONOutput.write(rows, to: json) }
+    guard let json else { return }
+    if draws == 1 {
+      try JSONOutput.write(rows, to: json)
+    } else {
+      try JSONOutput.write(drawsRows, to: json)
+    }
   }
 
-  /// The key lengths of each batch.
-  private func batches() throws -> [[Int]] {
-    if let lengths { return [lengths.values] }
+  private func planner(_ name: PolicyName) throws -> Planner {
+    try Planner(
+      policy: name.policy, workerCount: workers, tileRows: Self.tileRows, costModel: .hopperEstimate)
+  }
+
+  /// A plan, and the median time of repeated ones.
+  private func timedPlan(
+    _ batch: Batch, planner: Planner, geometry: AttentionGeometry
+  ) throws -> (plan: AttentionPlan, microseconds: Double) {
+    let plan = try planner.plan(batch, geometry: geometry)
+    var microseconds: [Double] = []
+    for _ in 0..<Self.repetitions {
+      let elapsed = try ContinuousClock().measure { _ = try planner.plan(batch, geometry: geometry) }
+      microseconds.append(elapsed.inSeconds * 1e6)
+    }
+    return (plan, Spread(microseconds)?.median ?? .nan)
+  }
+
+  /// The batches of each size: one, or as many as are to be drawn.
+  private func batches() throws -> [[Batch]] {
+    if let lengths { return [[try Self.batch(lengths.values, query: query)]] }
     let prompts: [Int]
     if let trace {
       switch try Workload.read(path: trace) {
@@ -81,8 +109,11 @@ struct Plan: ParsableCommand {
         .requests.map(\.promptLength)
     }
     var generator = SeededGenerator(seed: seed)
-    return batch.values.map { count in
-      (0..<count).compactMap { _ in prompts.randomElement(using: &generator) }
+    return try batch.values.map { count in
+      try (0..<draws).map { _ in
+        let lengths = (0..<count).compactMap { _ in prompts.randomElement(using: &generator) }
+        return try Self.batch(lengths, query: query)
+      }
     }
   }
 

@@ -44,6 +44,30 @@ import Testing
     #expect(drawing.contains("<svg"))
   }
 
+  @Test func planSumsUpManyDraws() throws {
+    let folder = try TemporaryFolder()
+    let json = folder.path("draws.json")
+    let run = try CommandRun(
+      "plan", "--batch", "4,16", "--draws", "10", "--workers", "24", "--policy", "balanced,flashMLA",
+      "--json",
+      json)
+    #expect(run.status == 0, "\(run.errors)")
+    let rows = try jsonRows(json)
+    let keys: Set = [
+      "policy", "workers", "batch", "draws", "makespanRatioMean", "makespanRatioWorst",
+      "overFlashInferWorst", "overFlashMLAWorst", "planMicroseconds",
+    ]
+    for row in rows { #expect(Set(row.keys) == keys) }
+    #expect(rows.compactMap { $0["batch"] as? Int } == [4, 4, 16, 16])
+    for row in rows {
+      let mean = try #require(row["makespanRatioMean"] as? Double)
+      let worst = try #require(row["makespanRatioWorst"] as? Double)
+      #expect(1 <= mean && mean <= worst)
+      let isFlashMLA = row["policy"] as? String == "flashMLA"
+      #expect((row["overFlashMLAWorst"] as? Double == 1) == isFlashMLA)
+    }
+  }
+
   @Test func verifyPassesOnEveryInstructionSet() throws {
     let folder = try TemporaryFolder()
     let json = folder.path("verify.json")
@@ -105,13 +129,14 @@ import Testing
     try Data(csv.utf8).write(to: URL(fileURLWithPath: path))
     let run = try CommandRun("replay", "--trace", path)
     #expect(run.status == 1)
-    #expect(run.errors.contains("trace.csv:2:"))
+    #expect(run.errors.contains("\(path):2:"))
     #expect(run.errors.contains("ContextTokens"))
   }
 
   @Test(arguments: [
     (["bench", "--heads", "0"], 64), (["bench", "--heads", "x"], 64), (["replay", "--steps", "0"], 64),
     (["verify", "--cases", "-1"], 64), (["plan", "--lengths", "1,-2"], 64), (["nonsense"], 64),
+    (["plan", "--draws", "0"], 64), (["plan", "--lengths", "1", "--draws", "2"], 64),
     (["bench", "--heads", "257", "--kv", "64", "--batch", "1"], 1), (["replay", "--trace", "/nowhere"], 1),
     (["plan", "--lengths", "64", "--workers", "0"], 1), (["verify", "--threads", "0"], 1),
   ])

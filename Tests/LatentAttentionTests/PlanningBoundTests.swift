@@ -78,7 +78,7 @@ struct PlanningBoundTests {
       #expect(problem.lowerBound <= optimum * (1 + 1e-9), "round \(round): \(problem)")
       if optimum > 0 { ratios.append(problem.lowerBound / optimum) }
     }
-    #expect(ratios.reduce(0, +) / Double(ratios.count) > 0.9)
+    #expect(ratios.reduce(0, +) / Double(ratios.count) > 0.95)
   }
 
   @Test("the balanced policy is close to the best plan of a small problem")

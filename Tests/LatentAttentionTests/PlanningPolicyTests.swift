@@ -78,8 +78,8 @@ struct PlanningPolicyTests {
           #expect(plan.statistics.makespan <= others * (1 + 1e-9), "\(heads) heads: \(lengths)")
           ratios.append(plan.statistics.makespanRatio)
         }
-        #expect(ratios.reduce(0, +) / 20 < 1.04, "\(heads) heads, batch \(batch)")
-        #expect((ratios.max() ?? 0) < 1.15, "\(heads) heads, batch \(batch)")
+        #expect(ratios.reduce(0, +) / 20 < 1.025, "\(heads) heads, batch \(batch)")
+        #expect((ratios.max() ?? 0) < 1.06, "\(heads) heads, batch \(batch)")
       }
     }
   }

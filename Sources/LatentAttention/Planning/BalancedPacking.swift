@@ -20,9 +20,14 @@ struct BalancedPacking {
     gaps = GapTable(workerCount: problem.workerCount)
   }
 
-  /// Tries to give all tiles to workers so that no load exceeds `makespan`. Where that fails, what is in
-  /// `assignments` then has no meaning.
-  mutating func pack(makespan: Double, into assignments: inout [PieceAssignment]) -> Bool {
+  /// Tries to give all tiles to workers so that no load exceeds `makespan`, and returns the largest one. Where
+  /// that fails, what is in `assignments` then has no meaning.
+  ///
+  /// - Parameter poursShortRests: whether rests of at most half a full piece wait for the end, to be cut into
+  ///   what gaps the others leave.
+  mutating func pack(
+    makespan: Double, poursShortRests: Bool = false, into assignments: inout [PieceAssignment]
+  ) -> Double? {
     assignments.removeAll(keepingCapacity: true)
     assignments.reserveCapacity(problem.tiles.count + problem.workerCount)
     rests.removeAll(keepingCapacity: true)
@@ -34,16 +39,24 @@ struct BalancedPacking {
     var filledWorkers = 0
     while bigCount < problem.tiles.count, problem.tileCosts[problem.tilesByCost[bigCount]] > capacity {
       let tile = problem.tilesByCost[bigCount]
-      guard fillWorkers(tile, capacity: capacity, from: &filledWorkers, &assignments) else { return false }
+      guard fillWorkers(tile, capacity: capacity, from: &filledWorkers, &assignments) else { return nil }
       bigCount += 1
     }
     for worker in (filledWorkers..<problem.workerCount).reversed() { gaps.add(worker, gap: capacity) }
     rests.sort { $0.cost > $1.cost }
-    placeDearestFirst(tiles: problem.tilesByCost[bigCount...], &assignments)
-    for item in leftovers {
-      guard spread(item, &assignments) else { return false }
+    var shortRests: ArraySlice<Item> = []
+    if poursShortRests, let longest = rests.first {
+      let full = prices(longest.tile).partialGroups(within: capacity)
+      let firstShort = rests.firstIndex { 2 * $0.groups <= full } ?? rests.endIndex
+      shortRests = rests[firstShort...]
+      rests.removeSubrange(firstShort...)
     }
-    return true
+    placeDearestFirst(tiles: problem.tilesByCost[bigCount...], &assignments)
+    leftovers += shortRests
+    for item in leftovers {
+      guard spread(item, &assignments) else { return nil }
+    }
+    return capacity - gaps.smallest
   }
 
   private func prices(_ tile: Int) -> PiecePrices {

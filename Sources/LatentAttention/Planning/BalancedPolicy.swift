@@ -30,17 +30,46 @@ public struct BalancedPolicy: PlanningPolicy {
     var next = Self.boundTolerance
     let attemptLimit = Self.attemptBudget / (problem.tiles.count + problem.workerCount)
     while excess - failed > Self.tolerance, attemptCount < attemptLimit || excess == .infinity {
-      if packing.pack(makespan: problem.lowerBound * (1 + next), into: &attempt) {
+      if let makespan = packing.pack(makespan: problem.lowerBound * (1 + next), into: &attempt) {
         swap(&best, &attempt)
-        excess = next
+        excess = min(next, makespan / problem.lowerBound - 1)
       } else {
-        failed = next
+        failed = Self.nextPossible(after: next, problem)
       }
       let doubled = max(2 * failed, Self.firstStep)
       next = doubled < excess ? doubled : (failed + excess) / 2
       attemptCount += 1
     }
+    Self.scan(problem, &packing, &best, excess: excess)
     return best
+  }
+
+  /// All between a failed makespan and the next possible load would fail in the same way.
+  private static func nextPossible(after failed: Double, _ problem: PlanningProblem) -> Double {
+    guard let loads = problem.loads else { return failed }
+    let next = loads.smallestLoad(atLeast: problem.lowerBound * (1 + failed)) / problem.lowerBound - 1
+    return max(failed, next - tolerance)
+  }
+
+  /// Where the best makespan is still far from the bound, tries from the bound upwards with short rests put
+  /// off: packing is not monotone, so one can succeed where a larger one failed.
+  private static func scan(
+    _ problem: PlanningProblem, _ packing: inout BalancedPacking, _ best: inout [PieceAssignment],
+    excess: Double
+  ) {
+    guard excess > goodExcess else { return }
+    var attempt: [PieceAssignment] = []
+    var next = scanStep
+    var attemptCount = scanBudget / (problem.tiles.count + problem.workerCount)
+    while next < excess, attemptCount > 0 {
+      let makespan = problem.lowerBound * (1 + next)
+      if packing.pack(makespan: makespan, poursShortRests: true, into: &attempt) != nil {
+        best = attempt
+        return
+      }
+      next += scanStep
+      attemptCount -= 1
+    }
   }
 
   /// Every tile in one piece, dearest first to the least-loaded worker; that alone is often enough where
@@ -68,4 +97,10 @@ public struct BalancedPolicy: PlanningPolicy {
   private static let firstStep = 0.004
   /// Tiles and workers that all attempts together may visit before the search settles for what it has.
   private static let attemptBudget = 3_600
+  /// Excess that is not worth a scan.
+  private static let goodExcess = 0.02
+  /// Step of the scan.
+  private static let scanStep = 0.002
+  /// Tiles and workers that a scan may visit.
+  private static let scanBudget = 7_200
 }

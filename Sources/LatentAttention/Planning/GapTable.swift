@@ -2,8 +2,8 @@
 /// of all, in a few instructions.
 ///
 /// Gaps are sorted into `bucketCount` buckets of equal width, each a linked list of workers. One bit per
-/// bucket says whether it holds any, and one bit per word of those whether it has any set. Among the workers of one bucket the choice is arbitrary, so a gap
-/// found is the best to a bucket's width.
+/// bucket says whether it holds any, and one bit per word of those whether it has any set.
+/// Among the workers of one bucket the choice is arbitrary, so a gap found is the best to a bucket's width.
 struct GapTable {
   private static let wordCount = 16
   private static let bucketCount = 64 * wordCount
@@ -49,6 +49,9 @@ struct GapTable {
 
   /// The largest gap, to a bucket's width; nil without workers.
   var largest: Double? { largestBucket.map { gaps[first[$0]] } }
+
+  /// The smallest gap of all workers, each of which must be in the table. O(workers).
+  var smallest: Double { gaps.min() ?? 0 }
 
   /// Takes `cost` from the gap that `largest` says, and returns its worker. There must be one.
   mutating func takeLargest(_ cost: Double) -> Int {

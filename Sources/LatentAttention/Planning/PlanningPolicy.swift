@@ -53,6 +53,8 @@ public struct PlanningProblem: Sendable {
 
   /// Groups of `costModel.keyGranularity` keys of each tile.
   let tileGroups: [Int]
+  /// How whole groups fill workers, where all tiles have the same rows.
+  let loads: WorkerLoads?
 
   package init(tiles: [RowTile], tileRows: Int, workerCount: Int, costModel: CostModel) {
     self.tiles = tiles
@@ -74,10 +76,13 @@ public struct PlanningProblem: Sendable {
     }
     tileCosts = costs
     tilesByCost = indicesByDescendingCost(costs)
+    loads = WorkerLoads(
+      tiles: tiles, tileGroups: tileGroups, tilesByCost: tilesByCost, workerCount: workerCount,
+      costModel: costModel)
     lowerBound =
       MakespanBound(
         tiles: tiles, tileGroups: tileGroups, tileCosts: costs, tilesByCost: tilesByCost,
-        workerCount: workerCount, costModel: costModel
+        workerCount: workerCount, costModel: costModel, loads: loads
       ).value
   }
 }
