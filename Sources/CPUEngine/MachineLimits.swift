@@ -29,9 +29,9 @@ public final class LimitProbe {
       engine, ProductRounds(kernels: engine.kernels(for: elementType), workerCount: engine.threadCount))
   }
 
-  /// Reads of memory far larger than the caches, on all threads of an engine; keeps 256 MB.
-  public static func memoryReads(of engine: CPUEngine) -> LimitProbe {
-    LimitProbe(engine, MemoryRounds(workerCount: engine.threadCount))
+  /// Reads of memory far larger than the caches, on all threads of an engine.
+  public static func memoryReads(of engine: CPUEngine, _ buffer: ReadBuffer) -> LimitProbe {
+    LimitProbe(engine, MemoryRounds(buffer, workerCount: engine.threadCount))
   }
 
   /// Floating-point operations or bytes per second in one round.
@@ -47,7 +47,7 @@ extension CPUEngine {
   /// each. Takes about a quarter of a second and, for the time of the call, 256 MB.
   public func measureLimits(_ elementType: ElementType) -> MachineLimits {
     let products = LimitProbe.products(of: self, elementType)
-    let reads = LimitProbe.memoryReads(of: self)
+    let reads = LimitProbe.memoryReads(of: self, ReadBuffer())
     return MachineLimits(
       threads: threadCount,
       peakGflops: (0..<20).reduce(0) { best, _ in max(best, products.measureRound()) } / 1e9,
@@ -80,27 +80,40 @@ private final class ProductRounds: MeasuredWork {
   }
 }
 
-/// Reads a buffer far larger than the last-level cache, each worker its own part.
-@safe private final class MemoryRounds: MeasuredWork, @unchecked Sendable {
-  private static let byteCount = 256 << 20
-  private let buffer: UnsafeMutableRawBufferPointer
-  private let bytesPerWorker: Int
-  let amountPerRound: Double
+/// 256 MB to read, far more than the last-level cache holds: made once, for any number of probes.
+@safe public final class ReadBuffer: @unchecked Sendable {
+  fileprivate static let byteCount = 256 << 20
+  private let bytes: UnsafeMutableRawBufferPointer
 
-  init(workerCount: Int) {
-    unsafe buffer = .allocate(byteCount: Self.byteCount, alignment: 4096)
+  /// Takes the memory and writes to all of it.
+  public init() {
+    unsafe bytes = .allocate(byteCount: Self.byteCount, alignment: 4096)
     // Pages that were never written may all be one page of zeros.
-    unsafe buffer.initializeMemory(as: UInt8.self, repeating: 1)
-    bytesPerWorker = Self.byteCount / workerCount / 4096 * 4096
-    amountPerRound = Double(bytesPerWorker * workerCount)
+    unsafe bytes.initializeMemory(as: UInt8.self, repeating: 1)
   }
 
   deinit {
-    unsafe buffer.deallocate()
+    unsafe bytes.deallocate()
+  }
+
+  fileprivate func read(from offset: Int, byteCount: Int) {
+    unsafe withExtendedLifetime(mla_read_lines(bytes.baseAddress! + offset, Int64(byteCount))) {}
+  }
+}
+
+/// Reads a buffer, each worker its own part.
+private final class MemoryRounds: MeasuredWork {
+  private let buffer: ReadBuffer
+  private let bytesPerWorker: Int
+  let amountPerRound: Double
+
+  init(_ buffer: ReadBuffer, workerCount: Int) {
+    self.buffer = buffer
+    bytesPerWorker = ReadBuffer.byteCount / workerCount / 4096 * 4096
+    amountPerRound = Double(bytesPerWorker * workerCount)
   }
 
   func perform(worker: Int) {
-    let part = unsafe buffer.baseAddress! + worker * bytesPerWorker
-    unsafe withExtendedLifetime(mla_read_lines(part, Int64(bytesPerWorker))) {}
+    buffer.read(from: worker * bytesPerWorker, byteCount: bytesPerWorker)
   }
 }

@@ -2,7 +2,6 @@ import ArgumentParser
 import CPUEngine
 import LatentAttention
 import Reports
-import Workloads
 
 /// Times single decode calls over a grid of shapes.
 struct Bench: ParsableCommand {
@@ -11,7 +10,8 @@ struct Bench: ParsableCommand {
     discussion: """
       Every combination of the lists is one row: the median of repeated calls, with the fastest and slowest. \
       GFLOP/s count 2·(key width + latent width) per query row and visible key, KV GB/s each cached byte once per \
-      call. With --limits, rounds that measure the machine's own peak are interleaved with the calls, and the last \
+      call. Types and thread counts of the same shape take turns, call by call, so that their ratios, in a table of \
+      their own, are of calls that ran next to each other. With --limits, rounds that measure the machine's own peak are interleaved with the calls, and the last \
       column is the share of the limit that binds (products or memory) that the median call reaches.
       """)
 
@@ -43,14 +43,23 @@ struct Bench: ParsableCommand {
   func run() throws {
     let points = points()
     let progress = ProgressBar(label: "bench", total: points.count)
-    var measured: [MeasuredPoint] = []
-    for (index, point) in points.enumerated() {
-      measured.append(try measure(point))
-      progress.update(index + 1)
+    let readBuffer = limits ? ReadBuffer() : nil
+    // By position in the grid, whatever is measured together.
+    var measured: [Int: MeasuredPoint] = [:]
+    var ratios: [MeasuredRatio] = []
+    for (index, point) in points.enumerated() where measured[index] == nil {
+      let members = points.indices.filter { points[$0].shape == point.shape }
+      let group = try BenchGroup(
+        members.map { points[$0] }, pageSize: pageSize, seconds: seconds, readBuffer: readBuffer)
+      for (member, result) in zip(members, group.points) { measured[member] = result }
+      ratios += group.ratios
+      progress.update(measured.count)
     }
     progress.finish()
-    print(MeasuredPoint.table(measured).text(), terminator: "")
-    if let json { try JSONOutput.write(measured.map(\.row), to: json) }
+    let inOrder = points.indices.compactMap { measured[$0] }
+    print(MeasuredPoint.table(inOrder).text(), terminator: "")
+    if !ratios.isEmpty { print("\n" + MeasuredRatio.table(ratios).text(), terminator: "") }
+    if let json { try JSONOutput.write(inOrder.map(\.row), to: json) }
   }
 
   /// All combinations, the first list outermost.
@@ -74,133 +83,5 @@ struct Bench: ParsableCommand {
     points = vary(points, \.kv, kv.values)
     points = vary(points, \.query, query.values)
     return vary(points, \.threads, threads?.values ?? [CPUEngine.availableThreadCount])
-  }
-
-  private func measure(_ point: BenchPoint) throws -> MeasuredPoint {
-    let engine = try CPUEngine(threadCount: point.threads, instructionSet: point.instructionSet)
-    let problem = try BenchProblem(point, pageSize: pageSize)
-    let plan = try engine.plan(problem.batch, geometry: problem.geometry)
-    let products = limits ? LimitProbe.products(of: engine, point.type) : nil
-    let reads = limits ? LimitProbe.memoryReads(of: engine) : nil
-    try problem.run(plan, on: engine)
-    var milliseconds: [Double] = []
-    var productRates: [Double] = []
-    var readRates: [Double] = []
-    let clock = ContinuousClock()
-    let deadline = clock.now + .seconds(seconds)
-    while milliseconds.count < 5 || (clock.now < deadline && milliseconds.count < 10_000) {
-      milliseconds.append(try clock.measure { try problem.run(plan, on: engine) }.inSeconds * 1e3)
-      if let products { productRates.append(products.measureRound()) }
-      if let reads, readRates.count < 5 { readRates.append(reads.measureRound()) }
-    }
-    return MeasuredPoint(
-      point, engine: engine, work: problem.work, milliseconds: milliseconds,
-      productsPerSecond: Spread(productRates)?.median, readBytesPerSecond: Spread(readRates)?.maximum)
-  }
-}
-
-/// One combination of the grid.
-struct BenchPoint {
-  var instructionSet: InstructionSet?
-  var type = ElementType.bfloat16
-  var heads = 1
-  var batch = 1
-  var kv = 1
-  var query = 1
-  var threads = 1
-}
-
-/// The tensors and the batch of a point.
-struct BenchProblem {
-  let geometry: AttentionGeometry
-  let batch: Batch
-  let work: CallWork
-  private let cache: BenchCache
-  private let buffers: CallBuffers
-
-  init(_ point: BenchPoint, pageSize: Int) throws {
-    geometry = try AttentionGeometry.deepSeek(headCount: point.heads)
-    let pagesPerRequest = (point.kv - 1) / pageSize + 1
-    let pageCount = try pagesPerRequest.multiplied(by: point.batch, field: "kv")
-    cache = try BenchCache(geometry: geometry, type: point.type, pageSize: pageSize, pageCount: pageCount)
-    var generator = SeededGenerator(seed: 1)
-    let pages = (0..<Int32(pageCount)).shuffled(using: &generator)
-    batch = try Batch(
-      queryOffsets: (0...point.batch).map { $0 * point.query },
-      pageOffsets: (0...point.batch).map { $0 * pagesPerRequest }, pageIndices: pages,
-      keyLengths: Array(repeating: point.kv, count: point.batch), pageSize: pageSize,
-      poolPageCount: pageCount,
-      isCausal: true)
-    buffers = try CallBuffers(
-      geometry: geometry, elementType: point.type, tokenCount: batch.queryTokenCount, seed: 2)
-    work = CallWork(batch, geometry: geometry, elementType: point.type)
-  }
-
-  func run(_ plan: AttentionPlan, on engine: CPUEngine) throws {
-    let tokens = batch.queryTokenCount
-    try engine.run(plan, queries: buffers.queries(tokens), cache: cache.view, output: buffers.output(tokens))
-  }
-}
-
-/// A pool of random keys that a struct can hold.
-private final class BenchCache {
-  private let pool: PagedCache
-
-  init(geometry: AttentionGeometry, type: ElementType, pageSize: Int, pageCount: Int) throws {
-    var pool = try PagedCache(geometry: geometry, elementType: type, pageSize: pageSize, pageCount: pageCount)
-    pool.fill(seed: 3)
-    self.pool = pool
-  }
-
-  var view: CacheView { pool.view }
-}
-
-/// What was measured at a point.
-struct MeasuredPoint {
-  let row: BenchRow
-  private let spread: Spread?
-  /// The share of the binding limit that the median call reached, and which limit that is.
-  private let limit: (share: Double, name: String)?
-
-  init(
-    _ point: BenchPoint, engine: CPUEngine, work: CallWork, milliseconds: [Double],
-    productsPerSecond: Double?, readBytesPerSecond: Double?
-  ) {
-    spread = Spread(milliseconds)
-    let median = spread?.median ?? .nan
-    let seconds = median / 1e3
-    row = BenchRow(
-      engine: EngineName.cpu.rawValue, isa: engine.instructionSet.rawValue, type: point.type.rawValue,
-      heads: point.heads, batch: point.batch, kv: point.kv, query: point.query, threads: point.threads,
-      milliseconds: median, gflops: work.flops / seconds / 1e9, kvGBps: work.keyBytes / seconds / 1e9,
-      peakGflops: productsPerSecond.map { $0 / 1e9 })
-    guard let productsPerSecond, let readBytesPerSecond else {
-      limit = nil
-      return
-    }
-    let (products, reads) = (work.flops / productsPerSecond, work.keyBytes / readBytesPerSecond)
-    limit = (max(products, reads) / seconds, products >= reads ? "products" : "memory")
-  }
-
-  /// The rows for people, with spread and limits.
-  static func table(_ points: [MeasuredPoint]) -> TextTable {
-    var table = TextTable(columns: [
-      .text("isa"), .text("type"), .number("heads"), .number("batch"), .number("kv"), .number("query"),
-      .number("threads"), .number("ms"), .number("fastest"), .number("slowest"), .number("GFLOP/s"),
-      .number("KV GB/s"), .number("peak GFLOP/s"), .number("of limit"), .text("limit"),
-    ])
-    func number(_ value: Double?) -> String {
-      value.map { NumberFormat.significant($0) } ?? NumberFormat.missing
-    }
-    for point in points {
-      let row = point.row
-      table.append([
-        row.isa, row.type, "\(row.heads)", "\(row.batch)", "\(row.kv)", "\(row.query)", "\(row.threads)",
-        number(row.milliseconds), number(point.spread?.minimum), number(point.spread?.maximum),
-        number(row.gflops), number(row.kvGBps), number(row.peakGflops),
-        point.limit.map { NumberFormat.percent($0.share) } ?? NumberFormat.missing, point.limit?.name ?? "",
-      ])
-    }
-    return table
   }
 }
