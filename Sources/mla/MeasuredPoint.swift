@@ -36,9 +36,6 @@ struct MeasuredPoint {
       .number("threads"), .number("ms"), .number("fastest"), .number("slowest"), .number("GFLOP/s"),
       .number("KV GB/s"), .number("peak GFLOP/s"), .number("of limit"), .text("limit"),
     ])
-    func number(_ value: Double?) -> String {
-      value.map { NumberFormat.significant($0) } ?? NumberFormat.missing
-    }
     for point in points {
       let row = point.row
       table.append([
@@ -78,9 +75,6 @@ struct MeasuredRatio {
       .number("heads"), .number("batch"), .number("kv"), .number("query"), .text("speed of"),
       .number("ratio"), .number("lowest"), .number("highest"), .number("rounds"),
     ])
-    func number(_ value: Double?) -> String {
-      value.map { NumberFormat.significant($0) } ?? NumberFormat.missing
-    }
     for ratio in ratios {
       let shape = ratio.shape
       table.append([
@@ -91,4 +85,9 @@ struct MeasuredRatio {
     }
     return table
   }
+}
+
+/// A number in a table, or that it is missing.
+private func number(_ value: Double?) -> String {
+  value.map { NumberFormat.significant($0) } ?? NumberFormat.missing
 }
