@@ -43,7 +43,7 @@ let package = Package(
     .target(name: "Workloads", dependencies: ["LatentAttention"], swiftSettings: checked),
     .target(name: "Reports", dependencies: ["LatentAttention"], swiftSettings: checked),
     .executableTarget(
-      name: "gpu-check", dependencies: ["GPUDevice", "GPUDeviceConformance"],
+      name: "gpu-check", dependencies: ["GPUDevice", "GPUDeviceConformance", "HopperSimulator"],
       swiftSettings: checked),
     .executableTarget(
       name: "mla",
@@ -81,7 +81,8 @@ let package = Package(
     .testTarget(
       name: "HopperSimulatorTests",
       dependencies: [
-        "HopperSimulator", "PTX", "GPUDevice", "SimulatorKernels", "LatentAttention", "ExampleKernels",
+        "HopperSimulator", "PTX", "GPUDevice", "GPUDeviceConformance", "SimulatorKernels", "LatentAttention",
+        "ExampleKernels",
       ],
       swiftSettings: checked),
     .testTarget(name: "CommandTests", dependencies: ["mla"], swiftSettings: checked),

@@ -80,7 +80,7 @@ extension DeviceConformance {
           let previous = first + (block + size - 1 - first) % size
           return [
             UInt32(next * 100 + thread), UInt32(bitPattern: Int32(-(previous * 100 + thread))),
-            UInt32(block % size << 16 | size << 8 | block / size),
+            UInt32((block % size) << 16 | size << 8 | block / size),
           ]
         }
         try expectEqual(

@@ -249,6 +249,7 @@ extension DeviceConformance {
 
   /// The place of a linear index in an extent, a byte for each dimension.
   private static func packed(_ index: Int, _ extent: Extent) -> UInt32 {
-    UInt32(index % extent.x | index / extent.x % extent.y << 8 | index / extent.x / extent.y << 16)
+    UInt32(
+      index % extent.x | (index / extent.x % extent.y) << 8 | (index / (extent.x * extent.y)) << 16)
   }
 }

@@ -94,7 +94,9 @@ extension DeviceConformance {
         let (row, column) = (64 * (index / 64), 64 * (index % 64))
         return (0..<64).reduce(0) { (sum: Float, k: Int) in sum + a[row + k] * b[column + k] }
       }
-      try expectEqual(try device.download(4096, of: Float.self, from: out), expected, "element")
+      let product = try device.download(4096, of: Float.self, from: out)
+      withExtendedLifetime(memory) {}
+      try expectEqual(product, expected, "element")
     }
   ]
 }

@@ -120,6 +120,7 @@ extension DeviceConformance {
     map.address = memory.address
     let expectation = BoxExpectation(map: map, origin: origin)
     let tile = try load(device, module, expectation, argument: argument)
+    withExtendedLifetime(memory) {}
     try expectEqual(tile, expectation.loaded(from: bytes), "shared byte, box at \(origin)")
   }
 
@@ -132,6 +133,7 @@ extension DeviceConformance {
     map.address = memory.address
     let expectation = BoxExpectation(map: map, origin: origin)
     let tile = try load(device, module, expectation) { .tensorMap($0) }
+    withExtendedLifetime(memory) {}
     var found: [String] = []
     var expected: [String] = []
     expectation.forEachElement { inShared, inTensor in
@@ -156,6 +158,7 @@ extension DeviceConformance {
       module.kernel("store"), LaunchConfiguration(grid: Extent(1), block: Extent(128)),
       arguments: [.tensorMap(device.makeTensorMap(map)), .memory(source)] + origin.map { .value(Int32($0)) })
     let after = try device.download(before.count, of: UInt8.self, from: memory)
+    withExtendedLifetime(source) {}
     let expected = BoxExpectation(map: map, origin: origin).stored(to: before, from: tile)
     try expectEqual(after, expected, "byte of the tensor, box at \(origin)")
   }

@@ -1,10 +1,12 @@
-// Runs the conformance suite on the GPU of this machine, and prints what each check came to.
+// Runs the conformance suite on the GPU of this machine, if there is one, and on the simulated H100, and prints what
+// each check came to.
 //
 // Exit status: 1 if a check failed; 0 otherwise, without a GPU too.
 
 import Foundation
 import GPUDevice
 import GPUDeviceConformance
+import HopperSimulator
 
 /// One device's answers to all checks.
 struct Column {
@@ -33,9 +35,15 @@ func cudaColumn() throws(GPUDeviceError) -> Column? {
   return nil
 }
 
+/// The simulated device's column.
+func simulatedColumn() -> Column {
+  let device = SimulatedGPU()
+  print("simulated: \(device.properties.name)")
+  return Column("simulated", device)
+}
+
 /// Checks down, devices across; then each device's sum and failures.
 func show(_ columns: [Column]) {
-  guard !columns.isEmpty else { return }
   func padded(_ text: String, _ width: Int) -> String {
     text + String(repeating: " ", count: max(0, width - text.count))
   }
@@ -53,7 +61,7 @@ func show(_ columns: [Column]) {
 }
 
 do {
-  let columns = [try cudaColumn()].compactMap { $0 }
+  let columns = [try cudaColumn(), simulatedColumn()].compactMap { $0 }
   show(columns)
   exit(columns.contains { !$0.failures.isEmpty } ? 1 : 0)
 } catch {

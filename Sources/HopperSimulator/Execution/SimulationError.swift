@@ -30,7 +30,7 @@ public struct SimulationError: Error, Sendable, CustomStringConvertible {
     /// The module has no kernel of this name.
     case noSuchKernel(String)
     /// A launch setting that the device or the kernel does not allow.
-    case badLaunch(field: String, value: String, why: String)
+    case badLaunch(field: String, value: String, requirement: String)
     /// The parameter block has not the kernel's size.
     case parameterSize(given: Int, expected: Int)
     /// An instruction that the simulator does not have.
@@ -63,7 +63,8 @@ public struct SimulationError: Error, Sendable, CustomStringConvertible {
     let text =
       switch reason {
       case .noSuchKernel(let name): "the module has no kernel '\(name)'"
-      case .badLaunch(let field, let value, let why): "\(field) is \(value): \(why)"
+      case .badLaunch(let field, let value, let requirement):
+        "\(field) is \(value), but must be \(requirement)"
       case .parameterSize(let given, let expected):
         "the parameter block has \(given) bytes, the kernel takes \(expected)"
       case .unsupportedInstruction(let spelling): "the simulator does not have '\(spelling)'"

@@ -1,112 +1,112 @@
 import GPUDevice
 import PTX
 
-/// Checks a launch against the device and the kernel (CUDA C++ programming guide, compute capability 9.0), and finds
-/// how many of its blocks fit at once.
+/// What a kernel needs of a multiprocessor, and how many of its blocks that leaves room for.
 struct LaunchCheck {
   private let program: Program
   private let configuration: LaunchConfiguration
-  private let processorCount: Int
+  private let device: DeviceDescription
 
-  static let maximumThreads = 1024
-  static let maximumSharedPerBlock = 227 << 10
-  static let sharedPerProcessor = 228 << 10
-  static let registersPerProcessor = 65536
   static let threadsPerProcessor = 2048
   static let blocksPerProcessor = 32
-  static let maximumCluster = 16
 
-  init(_ program: Program, _ configuration: LaunchConfiguration, processorCount: Int) {
+  init(_ program: Program, _ configuration: LaunchConfiguration, device: DeviceDescription) {
     self.program = program
     self.configuration = configuration
-    self.processorCount = processorCount
+    self.device = device
   }
 
-  /// Registers of a thread, and clusters that are resident at once.
+  /// Registers of a thread, and clusters that are resident at once. Throws what the device and the kernel do not allow.
   func limits() throws(SimulationError) -> (registersPerThread: Int, residentClusters: Int) {
-    let (grid, block, cluster) = (configuration.grid, configuration.block, configuration.cluster)
-    try check("grid", grid, [Int(Int32.max), 65535, 65535])
-    try check("block", block, [1024, 1024, 64])
-    try check("cluster", cluster, [Self.maximumCluster, Self.maximumCluster, Self.maximumCluster])
-    if block.count > Self.maximumThreads {
-      throw bad("block", "\(block)", "more than \(Self.maximumThreads) threads")
+    do {
+      try configuration.validate(
+        kernel: program.function.name, attributes: program.attributes, properties: device.properties)
+    } catch .invalid(_, let field, let value, let requirement) {
+      throw bad(field, value, requirement)
+    } catch {
+      throw bad("launch", "\(configuration)", "valid: \(error)")
     }
-    if cluster.count > Self.maximumCluster {
-      throw bad("cluster", "\(cluster)", "more than \(Self.maximumCluster) blocks")
+    if let required = program.function.directives.requiredBlock, required != configuration.block {
+      throw bad("block", "\(configuration.block)", "\(required), as the kernel demands")
     }
-    if grid.x % cluster.x != 0 || grid.y % cluster.y != 0 || grid.z % cluster.z != 0 {
-      throw bad("cluster", "\(cluster)", "does not divide the grid \(grid)")
-    }
-    try checkDirectives()
     return try occupancy()
   }
 
-  private func check(_ field: String, _ extent: Extent, _ limits: [Int]) throws(SimulationError) {
-    for (size, limit) in zip([extent.x, extent.y, extent.z], limits) where !(1...limit).contains(size) {
-      throw bad(field, "\(extent)", "a dimension is not from 1 to \(limit)")
-    }
-  }
-
-  private func bad(_ field: String, _ value: String, _ why: String) -> SimulationError {
-    SimulationError(reason: .badLaunch(field: field, value: value, why: why))
-  }
-
-  private func checkDirectives() throws(SimulationError) {
-    let directives = program.function.directives
-    let block = configuration.block
-    func padded(_ sizes: [Int]) -> Extent {
-      Extent(sizes.first ?? 1, sizes.count > 1 ? sizes[1] : 1, sizes.count > 2 ? sizes[2] : 1)
-    }
-    if let required = directives.requiredThreads, padded(required) != block {
-      throw bad("block", "\(block)", "the kernel requires \(padded(required))")
-    }
-    if let maximum = directives.maximumThreads, padded(maximum).count < block.count {
-      throw bad("block", "\(block)", "the kernel allows \(padded(maximum).count) threads")
-    }
-    if let required = directives.requiredCluster, padded(required) != configuration.cluster {
-      throw bad("cluster", "\(configuration.cluster)", "the kernel requires \(padded(required))")
-    }
+  private func bad(_ field: String, _ value: String, _ requirement: String) -> SimulationError {
+    SimulationError(reason: .badLaunch(field: field, value: value, requirement: requirement))
   }
 
   private func occupancy() throws(SimulationError) -> (registersPerThread: Int, residentClusters: Int) {
+    let properties = device.properties
+    let cluster = configuration.effectiveCluster(program.attributes)
     let threads = (configuration.block.count + 31) / 32 * 32
-    let shared =
-      program.layout.sharedEnd - AddressWindow.reservedShared + configuration.dynamicSharedByteCount
-    if configuration.dynamicSharedByteCount < 0 || shared > Self.maximumSharedPerBlock {
-      throw bad(
-        "dynamicSharedByteCount", "\(configuration.dynamicSharedByteCount)",
-        "with the static \(shared - configuration.dynamicSharedByteCount) bytes, more than \(Self.maximumSharedPerBlock)"
-      )
-    }
-    let registers = registersPerThread(threads)
+    let registers = program.registerCount(blockThreads: threads)
+    let shared = program.layout.sharedEnd + configuration.dynamicSharedByteCount
     let perProcessor =
       [
         Self.blocksPerProcessor, Self.threadsPerProcessor / threads,
-        Self.registersPerProcessor / (registers * threads),
-        Self.sharedPerProcessor / (shared + AddressWindow.reservedShared),
+        properties.multiprocessorRegisterCount / (registers * threads),
+        properties.multiprocessorSharedByteCount / shared,
       ].min() ?? 1
-    let blocks = max(1, perProcessor) * processorCount
-    let clusters = blocks / configuration.cluster.count
+    let blocks = max(1, perProcessor) * properties.multiprocessorCount
+    let clusters = blocks / cluster.count
     guard clusters > 0 else {
-      throw bad("cluster", "\(configuration.cluster)", "the device holds \(blocks) blocks at once")
+      throw bad(
+        "cluster", "\(cluster)", "of no more blocks than the \(blocks) that are resident at once")
     }
-    let total = configuration.grid.count / configuration.cluster.count
+    let total = configuration.grid.count / cluster.count
     if configuration.isCooperative, clusters < total {
       throw bad(
         "grid", "\(configuration.grid)",
-        "of a cooperative launch, only \(clusters) of \(total) clusters fit at once")
+        "resident all at once, as the launch is cooperative: \(clusters) of its \(total) clusters are")
     }
     return (registers, clusters)
   }
+}
 
-  /// What the compiler would give: all that the demanded blocks leave, or as many as are live at once.
-  private func registersPerThread(_ threads: Int) -> Int {
-    let directives = program.function.directives
+extension Program {
+  /// What the kernel needs. Registers are those of the largest block that it declares, else as many as are live.
+  var attributes: KernelAttributes {
+    let directives = function.directives
+    let declared = directives.requiredBlock?.count ?? directives.maximumThreads.map { Extent($0).count }
+    return KernelAttributes(
+      registerCount: registerCount(blockThreads: ((declared ?? 32) + 31) / 32 * 32),
+      staticSharedByteCount: layout.sharedEnd - AddressWindow.reservedShared,
+      localByteCount: layout.frameByteCount, maximumBlockThreadCount: declared ?? 1024,
+      requiredCluster: directives.requiredCluster.map { Extent($0) })
+  }
+
+  /// Registers of a thread in blocks of so many, which is a multiple of 32: what `.maxnreg` or `.minnctapersm` say,
+  /// else as many as are live at once and some for the compiler, if the block can have them.
+  func registerCount(blockThreads threads: Int) -> Int {
+    let directives = function.directives
     if let maximum = directives.maximumRegisters { return max(24, min(255, maximum)) }
     if let blocks = directives.minimumBlocksPerProcessor {
-      return max(24, min(255, Self.registersPerProcessor / (max(1, blocks) * threads) / 8 * 8))
+      return max(24, min(255, 65536 / (max(1, blocks) * threads) / 8 * 8))
     }
-    let largest = min(255, Self.registersPerProcessor / threads / 8 * 8)
-    return max(24, min(largest, (program.liveRegisterCount + 7) / 8 * 8 + 8))
+    let largest = min(255, 65536 / threads / 8 * 8)
+    return max(24, min(largest, (liveRegisterCount + 7) / 8 * 8 + 8))
+  }
+}
+
+extension PerformanceDirectives {
+  /// The block that the kernel demands, if it does.
+  fileprivate var requiredBlock: Extent? { requiredThreads.map { Extent($0) } }
+}
+
+extension Extent {
+  /// Sizes as a directive lists them: those that it leaves out are 1.
+  fileprivate init(_ sizes: [Int]) {
+    self.init(sizes.first ?? 1, sizes.count > 1 ? sizes[1] : 1, sizes.count > 2 ? sizes[2] : 1)
+  }
+}
+
+extension DeviceDescription {
+  /// The device as a host sees it.
+  public var properties: DeviceProperties {
+    DeviceProperties(
+      hopper: "\(fullName), simulated", multiprocessorCount: Int(processorCount.value),
+      memoryByteCount: Int(memoryByteCount.value), l2ByteCount: Int(l2ByteCount.value),
+      clockFrequency: clock.value * 1e9)
   }
 }

@@ -33,6 +33,8 @@ public final class Simulator {
   private var nextGridID: UInt64 = 1
   /// Instructions of warps after which a launch is given up.
   public var instructionLimit: UInt64 = .max
+  /// What was noticed in launches, until somebody takes it.
+  public var findings: [any LaunchFinding] = []
   /// What is simulated.
   public let device: DeviceDescription
   private let cache: L2Cache
@@ -48,9 +50,6 @@ public final class Simulator {
     cache = L2Cache(byteCount: Int(device.l2ByteCount.value))
   }
 
-  /// Multiprocessors.
-  private var processorCount: Int { Int(device.processorCount.value) }
-
   // MARK: Memory
 
   /// Allocates memory; its contents are unspecified.
@@ -65,7 +64,12 @@ public final class Simulator {
 
   /// Copies bytes to the device.
   public func write(_ bytes: [UInt8], to address: UInt64) throws(SimulationError) {
-    let target = try unsafe pointer(address, bytes.count)
+    try unsafe write(bytes.span.bytes, to: address)
+  }
+
+  /// Copies bytes to the device.
+  public func write(_ bytes: RawSpan, to address: UInt64) throws(SimulationError) {
+    let target = try unsafe pointer(address, bytes.byteCount)
     unsafe bytes.withUnsafeBytes { bytes in
       if let base = bytes.baseAddress { unsafe target.copyMemory(from: base, byteCount: bytes.count) }
     }
@@ -75,6 +79,25 @@ public final class Simulator {
   public func read(_ address: UInt64, byteCount: Int) throws(SimulationError) -> [UInt8] {
     let source = try unsafe pointer(address, byteCount)
     return unsafe Array(UnsafeRawBufferPointer(start: source, count: byteCount))
+  }
+
+  /// Copies bytes from the device.
+  public func read(_ address: UInt64, into bytes: inout MutableRawSpan) throws(SimulationError) {
+    let source = try unsafe pointer(address, bytes.byteCount)
+    unsafe bytes.withUnsafeMutableBytes { bytes in
+      if let base = bytes.baseAddress { unsafe base.copyMemory(from: source, byteCount: bytes.count) }
+    }
+  }
+
+  /// Copies bytes within the device.
+  public func copy(from source: UInt64, to target: UInt64, byteCount: Int) throws(SimulationError) {
+    let from = try unsafe pointer(source, byteCount)
+    unsafe try pointer(target, byteCount).copyMemory(from: from, byteCount: byteCount)
+  }
+
+  /// Fills bytes of the device with one value.
+  public func fill(_ address: UInt64, byteCount: Int, with byte: UInt8) throws(SimulationError) {
+    unsafe try pointer(address, byteCount).initializeMemory(as: UInt8.self, repeating: byte, count: byteCount)
   }
 
   @unsafe private func pointer(_ address: UInt64, _ byteCount: Int) throws(SimulationError)
@@ -100,6 +123,10 @@ public final class Simulator {
     }
     for variable in module.variables {
       guard let address = addresses[variable.name] else { continue }
+      if variable.initialValues.isEmpty {
+        try fill(address, byteCount: variable.byteCount, with: 0)
+        continue
+      }
       try write(Self.initialBytes(variable, addresses), to: address)
     }
     return LoadedModule(module, addresses: addresses)
@@ -125,21 +152,42 @@ public final class Simulator {
 
   // MARK: Launches
 
+  /// Checks a launch as ``launch(_:_:_:parameters:)`` does, and runs nothing.
+  public func check(_ launch: KernelLaunch) throws(SimulationError) {
+    let program = try program(of: launch)
+    _ = try LaunchCheck(program, launch.configuration, device: device).limits()
+  }
+
+  private func program(of launch: KernelLaunch) throws(SimulationError) -> Program {
+    guard let program = launch.module.kernel(launch.kernel) else {
+      throw SimulationError(reason: .noSuchKernel(launch.kernel))
+    }
+    guard launch.parameters.count == program.layout.parameterByteCount else {
+      throw SimulationError(
+        reason: .parameterSize(given: launch.parameters.count, expected: program.layout.parameterByteCount))
+    }
+    return program
+  }
+
   /// Runs a kernel to its end.
   ///
   /// `parameters` is the parameter block: the kernel's parameters in order, each at its alignment.
   public func launch(
     _ module: LoadedModule, _ kernel: String, _ configuration: LaunchConfiguration, parameters: [UInt8]
   ) throws(SimulationError) -> LaunchReport {
-    guard let program = module.kernel(kernel) else { throw SimulationError(reason: .noSuchKernel(kernel)) }
-    guard parameters.count == program.layout.parameterByteCount else {
-      throw SimulationError(
-        reason: .parameterSize(given: parameters.count, expected: program.layout.parameterByteCount))
-    }
-    let limits = try LaunchCheck(program, configuration, processorCount: processorCount).limits()
+    try run(
+      KernelLaunch(module: module, kernel: kernel, configuration: configuration, parameters: parameters))
+  }
+
+  /// Runs a kernel to its end.
+  public func run(_ launch: KernelLaunch) throws(SimulationError) -> LaunchReport {
+    let program = try program(of: launch)
+    let limits = try LaunchCheck(program, launch.configuration, device: device).limits()
+    var configuration = launch.configuration
+    configuration.cluster = configuration.effectiveCluster(program.attributes)
     let context = LaunchContext(
-      program: program, functions: module.functions, configuration: configuration, memory: memory,
-      parameters: parameters, registersPerThread: limits.registersPerThread, device: device,
+      program: program, functions: launch.module.functions, configuration: configuration, memory: memory,
+      parameters: launch.parameters, registersPerThread: limits.registersPerThread, device: device,
       gridID: nextGridID, trace: trace)
     nextGridID += 1
     let runner = LaunchRunner(

@@ -1,3 +1,5 @@
+import Foundation
+
 /// The device's global memory: allocations with guarded gaps between them.
 ///
 /// Addresses depend on the order of allocations alone, so that runs repeat. Blocks that run at the same time read and
@@ -23,7 +25,7 @@
   }
 
   deinit {
-    for allocation in allocations { unsafe allocation.base.deallocate() }
+    for allocation in allocations { unsafe Foundation.free(allocation.base) }
   }
 
   /// Allocates memory whose contents are unspecified, aligned to 512 bytes.
@@ -31,7 +33,11 @@
     guard byteCount >= 0, byteCount <= capacity - allocatedByteCount else {
       throw SimulationError(reason: .outOfMemory(byteCount: byteCount))
     }
-    let base = UnsafeMutableRawPointer.allocate(byteCount: max(1, byteCount), alignment: 512)
+    // The machine may have less memory than the device.
+    let size = (max(1, byteCount) + 511) & ~511
+    guard let base = unsafe aligned_alloc(512, size) else {
+      throw SimulationError(reason: .outOfMemory(byteCount: byteCount))
+    }
     let address = nextAddress
     unsafe allocations.append(Allocation(address: address, byteCount: byteCount, base: base))
     allocatedByteCount += byteCount
@@ -42,7 +48,7 @@
   /// Frees the allocation that begins at an address; false when none does.
   func free(_ address: UInt64) -> Bool {
     guard let index = allocations.firstIndex(where: { $0.address == address }) else { return false }
-    unsafe allocations[index].base.deallocate()
+    unsafe Foundation.free(allocations[index].base)
     allocatedByteCount -= allocations[index].byteCount
     allocations.remove(at: index)
     return true
@@ -64,6 +70,6 @@
   @unsafe func pointer(_ address: UInt64, _ byteCount: Int) -> UnsafeMutableRawPointer? {
     guard let found = allocation(containing: address) else { return nil }
     let offset = Int(address - found.address)
-    return offset + byteCount <= found.byteCount ? unsafe found.base + offset : nil
+    return byteCount <= found.byteCount - offset ? unsafe found.base + offset : nil
   }
 }

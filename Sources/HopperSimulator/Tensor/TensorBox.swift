@@ -19,14 +19,15 @@ struct TensorBox {
   func forEachRow(_ body: (Row) -> Void) {
     let rank = map.rank
     let rowBytes = map.box[0] * map.element.byteCount
+    let copied = map.copied
     let first = max(0, -start[0])
     let end = min(map.box[0], map.sizes[0] - start[0])
     var position = [Int](repeating: 0, count: rank)
-    for row in 0..<map.box.dropFirst().reduce(1, *) {
+    for row in 0..<copied.dropFirst().reduce(1, *) {
       var isInside = end > first
       var address = map.address
       for dimension in 1..<max(1, rank) {
-        let coordinate = start[dimension] + position[dimension]
+        let coordinate = start[dimension] + position[dimension] * map.elementStrides[dimension]
         isInside = isInside && (0..<map.sizes[dimension]).contains(coordinate)
         address &+= UInt64(bitPattern: Int64(coordinate * map.strides[dimension - 1]))
       }
@@ -36,7 +37,7 @@ struct TensorBox {
       var dimension = 1
       while dimension < rank {
         position[dimension] += 1
-        if position[dimension] < map.box[dimension] { break }
+        if position[dimension] < copied[dimension] { break }
         position[dimension] = 0
         dimension += 1
       }

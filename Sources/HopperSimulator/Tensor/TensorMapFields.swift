@@ -12,27 +12,35 @@ package struct TensorMapFields: Sendable, Hashable {
   package var strides: [Int]
   /// Elements of the box in each dimension.
   package var box: [Int]
+  /// In each dimension but the innermost, of how many elements of the box one is copied.
+  package var elementStrides: [Int]
   package var swizzle: Swizzle
   /// Whether elements outside of the tensor read as NaN, not zero.
   package var fillsWithNaN: Bool
 
   package init(
     address: UInt64, element: TensorElement, sizes: [Int], strides: [Int], box: [Int],
-    swizzle: Swizzle = .none,
-    fillsWithNaN: Bool = false
+    elementStrides: [Int]? = nil, swizzle: Swizzle = .none, fillsWithNaN: Bool = false
   ) {
     self.address = address
     self.element = element
     self.sizes = sizes
     self.strides = strides
     self.box = box
+    self.elementStrides = elementStrides ?? sizes.map { _ in 1 }
     self.swizzle = swizzle
     self.fillsWithNaN = fillsWithNaN
   }
 
   var rank: Int { sizes.count }
-  /// Bytes of a box, those outside of the tensor included.
-  var boxByteCount: Int { box.reduce(element.byteCount, *) }
+  /// Elements that are copied in each dimension. The innermost has no stride in tiled mode.
+  var copied: [Int] {
+    zip(box, elementStrides).enumerated().map { dimension, sizes in
+      dimension == 0 ? sizes.0 : (sizes.0 + sizes.1 - 1) / sizes.1
+    }
+  }
+  /// Bytes that a copy moves, those outside of the tensor included.
+  var boxByteCount: Int { copied.reduce(element.byteCount, *) }
 }
 
 /// The type of a tensor map's elements (CUDA driver API, `CUtensorMapDataType`).
@@ -84,6 +92,7 @@ extension TensorMapFields {
     for (dimension, size) in sizes.enumerated() { put(UInt64(size), at: 16 + 8 * dimension, count: 8) }
     for (dimension, stride) in strides.enumerated() { put(UInt64(stride), at: 56 + 8 * dimension, count: 8) }
     for (dimension, extent) in box.enumerated() { put(UInt64(extent), at: 88 + 2 * dimension, count: 2) }
+    for (dimension, stride) in elementStrides.enumerated() { bytes[98 + dimension] = UInt8(stride) }
     return bytes
   }
 
@@ -101,6 +110,9 @@ extension TensorMapFields {
       address: get(8, 8), element: element,
       sizes: (0..<rank).map { Int(truncatingIfNeeded: get(16 + 8 * $0, 8)) },
       strides: (0..<rank - 1).map { Int(truncatingIfNeeded: get(56 + 8 * $0, 8)) },
-      box: (0..<rank).map { Int(get(88 + 2 * $0, 2)) }, swizzle: swizzle, fillsWithNaN: bytes[7] == 1)
+      box: (0..<rank).map { Int(get(88 + 2 * $0, 2)) },
+      elementStrides: (0..<rank).map { Int(bytes[98 + $0]) },
+      swizzle: swizzle, fillsWithNaN: bytes[7] == 1)
+    guard elementStrides.allSatisfy({ $0 > 0 }) else { return nil }
   }
 }
