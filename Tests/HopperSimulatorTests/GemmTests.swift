@@ -1,4 +1,5 @@
 import ExampleKernels
+import Foundation
 import GPUDevice
 import HopperSimulator
 import LatentAttention
@@ -108,5 +109,17 @@ struct GemmTests {
   func sizes(_ size: (m: Int, n: Int, k: Int), _ clusterSize: Int) throws {
     let gemm = GemmRun(m: size.m, n: size.n, k: size.k, clusterSize: clusterSize)
     try gemm.check(gemm.run(GemmKernel(clusterSize: clusterSize)).c)
+  }
+
+  @Test("The same GEMM in CUDA C++ gives the same bits", arguments: tested)
+  func compiled(_ size: (m: Int, n: Int, k: Int)) throws {
+    let gemm = GemmRun(m: size.m, n: size.n, k: size.k)
+    let file = URL(filePath: #filePath).deletingLastPathComponent()
+      .appending(path: "../PTXTests/Fixtures/gemm.ptx")
+    let compiled = try Module(parsing: String(contentsOf: file, encoding: .utf8))
+    // Four stages of A and B, and eight mbarriers.
+    let byteCount = 4 * (128 + 256) * 128 + 64
+    let c = try gemm.run(compiled, "gemm", sharedByteCount: byteCount).c
+    #expect(try c == gemm.run(GemmKernel()).c)
   }
 }

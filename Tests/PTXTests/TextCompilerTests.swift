@@ -8,7 +8,7 @@ import Testing
 /// PTX that nvcc made of the CUDA files in `Fixtures`; `Scripts/compile-fixtures` makes it again.
 @Suite("Compiler output")
 struct TextCompilerTests {
-  static let names = ["block_sum", "calls", "cluster_product"]
+  static let names = ["block_sum", "calls", "cluster_product", "gemm"]
 
   static func text(_ name: String) throws -> String {
     let file = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Fixtures/\(name).ptx")

@@ -213,7 +213,7 @@ enum Outcome {
     let vectors = unsafe UnsafePointer(program.code.vectors)
     var lanes = unsafe LaneContext(
       registers: frame.registers, constants: program.constants.base, predicates: frame.predicates,
-      scratch: scratch)
+      scratch: scratch, sharedBase: UInt64(warp.block.rank) << AddressWindow.sharedBits)
     var timing = unsafe InstructionClock(warp, frame)
     let isWhole = warp.fragments.count == 1
     let others = otherIndex(warp, place)

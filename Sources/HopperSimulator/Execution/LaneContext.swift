@@ -12,15 +12,18 @@ import SimulatorKernels
   private let scratch: UnsafeMutableRawPointer
   /// Lanes in which the instruction has effect.
   var active: UInt32 = .max
+  /// Where the block's shared memory begins in that of the cluster.
+  let sharedBase: UInt64
 
   @unsafe init(
     registers: UnsafeMutableRawPointer, constants: UnsafeMutableRawPointer,
-    predicates: UnsafeMutablePointer<UInt32>, scratch: UnsafeMutableRawPointer
+    predicates: UnsafeMutablePointer<UInt32>, scratch: UnsafeMutableRawPointer, sharedBase: UInt64
   ) {
     unsafe self.registers = registers
     unsafe self.constants = constants
     unsafe self.predicates = predicates
     unsafe self.scratch = scratch
+    self.sharedBase = sharedBase
   }
 
   /// The row of a slot: 32 words, or 32 double words in it and the next.
@@ -59,6 +62,12 @@ import SimulatorKernels
   func predicate(_ index: Int32) -> UInt32 {
     if index >= 0 { return unsafe index == .max ? .max : predicates[Int(index)] }
     return unsafe index == .min ? 0 : ~predicates[Int(~index)]
+  }
+
+  /// The address of an instruction that names a variable, in the space of the instruction.
+  @inline(__always)
+  func variableAddress(_ i: DecodedInstruction) -> UInt64 {
+    UInt64(bitPattern: i.immediate) &+ (i.space == .shared ? sharedBase : 0)
   }
 
   /// Sets a predicate in the active lanes.

@@ -4,7 +4,7 @@ extension Interpreter {
   @inline(__always)
   func address(_ i: DecodedInstruction, _ lanes: LaneContext, _ lane: Int) -> UInt64 {
     let offset = UInt64(bitPattern: i.immediate)
-    if i.a == DecodedInstruction.noBase { return offset }
+    if i.a == DecodedInstruction.noBase { return lanes.variableAddress(i) }
     if i.isWide { return lanes.doubleWord(i.a, lane) &+ offset }
     return UInt64(lanes.word(i.a, lane) &+ UInt32(truncatingIfNeeded: offset))
   }
@@ -329,7 +329,7 @@ struct MemoryAccess {
     let offset = UInt64(bitPattern: i.immediate)
     lanes.forEachActiveLane { lane in
       if i.a == DecodedInstruction.noBase {
-        add(offset, lane)
+        add(lanes.variableAddress(i), lane)
       } else if i.isWide {
         add(lanes.doubleWord(i.a, lane) &+ offset, lane)
       } else {
