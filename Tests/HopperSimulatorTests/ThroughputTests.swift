@@ -43,6 +43,9 @@ struct ThroughputTests {
         .shared .align 16 .b8 data[32768];
         mov.u32 %r32, data; mov.u32 %r33, %tid.x; shl.b32 %r34, %r33, 4; and.b32 %r34, %r34, 4095;
         add.u32 %r30, %r32, %r34; add.u32 %r31, %r30, 8192;
+        st.shared.v4.u32 [%r30], {%r33, %r33, %r33, %r33};
+        st.shared.v4.u32 [%r30+4096], {%r33, %r33, %r33, %r33};
+        bar.sync 0;
         mov.u32 %r35, 0;
       LOOP:
       \(body)
@@ -53,8 +56,9 @@ struct ThroughputTests {
       }
       """
     let device = Simulator()
-    for threads in [1, ProcessInfo.processInfo.activeProcessorCount] {
+    for (threads, checks) in [(1, false), (1, true), (ProcessInfo.processInfo.activeProcessorCount, true)] {
       device.threadCount = threads
+      device.checksHazards = checks
       let module = try device.load(Module(parsing: text))
       let start = ContinuousClock.now
       let report = try device.launch(
@@ -62,7 +66,7 @@ struct ThroughputTests {
       let seconds = (ContinuousClock.now - start) / .seconds(1)
       let rate = Double(report.instructionCount) / seconds / 1e6
       print(
-        "\(name), \(threads) threads: \((rate * 10).rounded() / 10) M warp-instructions/s, \(report.instructionCount) in \(report.cycles) cycles"
+        "\(name), \(threads) threads, hazard checks \(checks ? "on" : "off"): \((rate * 10).rounded() / 10) M warp-instructions/s, \(report.instructionCount) in \(report.cycles) cycles"
       )
     }
   }

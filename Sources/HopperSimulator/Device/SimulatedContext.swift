@@ -150,10 +150,7 @@ final class SimulatedContext: @unchecked Sendable {
   // MARK: What has run
 
   func takeFindings() -> [any LaunchFinding] {
-    locked {
-      defer { simulator.findings = [] }
-      return simulator.findings
-    }
+    locked { simulator.takeFindings() }
   }
 
   func takeLaunches() -> [SimulatedLaunch] {

@@ -21,16 +21,26 @@ extension Interpreter {
     if lanes.active == 0 { return .next }
     switch i.opcode {
     case .asynchronousCopy: try copy(i, lanes, warp, place)
-    case .asynchronousCopyGroup: warp.asynchronous.copies.commit()
+    case .asynchronousCopyGroup:
+      warp.asynchronous.copies.commit()
+      warp.hazards?.copies.commit(lane: 0)
     case .asynchronousCopyWait:
       // Commits of everything so far, so that `wait_all` finds it.
-      if i.operation == 1, !warp.fragments[place].isGranted { warp.asynchronous.copies.commit() }
+      if i.operation == 1, !warp.fragments[place].isGranted {
+        warp.asynchronous.copies.commit()
+        warp.hazards?.copies.commit(lane: 0)
+      }
       guard let times = warp.asynchronous.copies.ready(allBut: Int(i.immediate)) else {
         return .blocked(.memory)
       }
       warp.wait(until: times.done, .copyWait)
+      warp.hazards?.wait(\.copies, lane: 0, allBut: Int(i.immediate))
     case .asynchronousCopyArrive: try arriveAfterCopies(i, lanes, warp, place)
-    case .bulkGroup: lanes.forEachActiveLane { warp.asynchronous.bulk[$0, default: CopyGroups()].commit() }
+    case .bulkGroup:
+      lanes.forEachActiveLane {
+        warp.asynchronous.bulk[$0, default: CopyGroups()].commit()
+        warp.hazards?.bulk.commit(lane: $0)
+      }
     case .bulkWait: waitForBulk(i, lanes, warp)
     default:
       var rest = lanes.active
@@ -55,6 +65,7 @@ extension Interpreter {
       // Groups that have only been read stay to be waited for.
       if i.operation == 0 { warp.asynchronous.bulk[lane] = groups }
       warp.wait(until: i.operation == 1 ? times.read : times.done, .copyWait)
+      warp.hazards?.wait(\.bulk, lane: lane, allBut: Int(i.immediate))
     }
   }
 
@@ -91,12 +102,16 @@ extension Interpreter {
     var moves: [CopyMove] = []
     var access = MemoryAccess(byteCount: byteCount)
     var sources: UInt32 = 0
+    let number = warp.hazards?.copies.start(lane: 0) ?? 0
     var rest = lanes.active
     while rest != 0 {
       let lane = rest.trailingZeroBitCount
       rest &= rest &- 1
       let target = try unsafe memory(
         .shared, lanes.doubleWord(i.a, lane), byteCount, alignment: byteCount, lane, i, warp, place)
+      checkCopy(
+        into: lanes.doubleWord(i.a, lane) & 0xFFFF_FFFF, byteCount: byteCount, time: number,
+        site(i, warp, place), warp)
       let size = ignored >> UInt32(lane) & 1 == 1 ? 0 : min(Int(lanes.word(i.d, lane)), byteCount)
       // A source of no bytes is not looked at: its address may be anything.
       if size == 0 {
@@ -128,6 +143,7 @@ extension Interpreter {
   ) throws(SimulationError) {
     let cluster = warp.block.cluster
     let now = warp.time
+    let causality = causalityOfCopies(warp)
     var rest = lanes.active
     while rest != 0 {
       let lane = rest.trailingZeroBitCount
@@ -138,6 +154,7 @@ extension Interpreter {
       warp.asynchronous.copies.whenDone { [unowned self] done in
         let time = max(now, done)
         schedule(at: time) { interpreter throws(SimulationError) in
+          if let causality { cluster.hazards?.objects[address]?.arrive(causality) }
           interpreter.complete(bytes: 0, arrivals: 1, at: address, in: cluster, time: time)
         }
       }
@@ -183,17 +200,31 @@ extension Interpreter {
       ? [lanes.doubleWord(i.a, lane)] : targets(i, lanes, lane, lanes.doubleWord(i.a, lane))
     let barrier = lanes.doubleWord(i.c, lane)
     let cluster = warp.block.cluster
-    var moves: [(UInt64, BulkMove)] = []
+    let site = site(i, warp, place)
+    var moves: [(address: UInt64, move: BulkMove, access: Access?)] = []
     for address in addresses {
       let target = try unsafe memory(toSpace, address, byteCount, alignment: 16, lane, i, warp, place)
-      unsafe moves.append((address, BulkMove(target: target, source: source, reduction: reduction)))
+      let move = unsafe BulkMove(target: target, source: source, reduction: reduction)
+      let access =
+        toSpace == .global
+        ? checkBulkRead(site, lane, warp)
+        : checkCopy(
+          into: address & 0xFFFF_FFFF, byteCount: byteCount,
+          barrier: Self.barrierAddress(barrier, of: i, beside: address), isReduction: reduction != nil, site,
+          warp)
+      moves.append((address, move, access))
+    }
+    if fromSpace == .shared {
+      let from = lanes.doubleWord(i.b, lane) & 0xFFFF_FFFF
+      checkRead(moves.first?.access?.reading, from, byteCount: byteCount, warp)
     }
     let arrive = { [unowned self] (done: UInt64) in
-      for (address, move) in moves {
+      for (address, move, access) in moves {
         schedule(at: done) { interpreter throws(SimulationError) in
           move.perform(byteCount)
           guard toSpace == .shared else { return }
           let place = Self.barrierAddress(barrier, of: i, beside: address)
+          interpreter.checkArrival(of: access, at: place, in: cluster)
           interpreter.complete(bytes: byteCount, at: place, in: cluster, time: done)
         }
       }
@@ -275,19 +306,23 @@ extension Interpreter {
     let byteCount = box.map.boxByteCount
     let barrier = lanes.doubleWord(i.c, lane)
     let cluster = warp.block.cluster
-    let here = self.place(Int(i.statement), warp, warp.fragments[place].frame.program)
-    var bases: [(UInt64, SharedBase)] = []
+    let here = ExecutionPlace(warp.fragments[place].frame.program, Int(i.statement), warp)
+    var bases: [(address: UInt64, base: SharedBase, access: Access?)] = []
     for address in targets(i, lanes, lane, lanes.doubleWord(i.a, lane)) {
       let target = try unsafe memory(.shared, address, byteCount, alignment: 128, lane, i, warp, place)
-      unsafe bases.append((address, SharedBase(target - Self.sharedOffset(address))))
+      let access = checkCopy(
+        into: address, byteCount: byteCount, barrier: Self.barrierAddress(barrier, of: i, beside: address),
+        site(i, warp, place), warp)
+      unsafe bases.append((address, SharedBase(target - Self.sharedOffset(address)), access))
     }
     let first = requests.runs.count
     box.addRuns(to: &requests)
-    requestCopy(from: first, to: bases.map(\.0), byteCount, warp) { [unowned self] done in
-      for (address, base) in bases {
+    requestCopy(from: first, to: bases.map(\.address), byteCount, warp) { [unowned self] done in
+      for (address, base, access) in bases {
         schedule(at: done) { interpreter throws(SimulationError) in
           try unsafe interpreter.load(box, into: base.pointer, at: Self.sharedOffset(address), here, lane)
           let place = Self.barrierAddress(barrier, of: i, beside: address)
+          interpreter.checkArrival(of: access, at: place, in: cluster)
           interpreter.complete(bytes: byteCount, at: place, in: cluster, time: done)
         }
       }
@@ -371,11 +406,20 @@ extension Interpreter {
     let times = writeTimes(byteCount, warp)
     warp.asynchronous.bulk[lane, default: CopyGroups()].add(times)
     let reduction = i.operation == 0 ? nil : BulkReduction(i.operation - 1, box.map.element.atomicElement)
-    let here = self.place(Int(i.statement), warp, warp.fragments[place].frame.program)
+    let here = ExecutionPlace(warp.fragments[place].frame.program, Int(i.statement), warp)
     let base = unsafe SharedBase(source - offset)
     let first = requests.runs.count
     box.addRuns(to: &requests)
     request(.write, from: first, at: issueTime, warp, .nobody)
+    if let access = checkBulkRead(site(i, warp, place), lane, warp) {
+      box.forEachRow { part in
+        let from = part.boxOffset + part.skipped * box.map.element.byteCount
+        let rowBytes = part.count * box.map.element.byteCount
+        box.forEachPiece(at: offset, from: from, byteCount: rowBytes) { piece, _, count in
+          checkRead(access, address - UInt64(offset) + UInt64(piece), byteCount: count, warp)
+        }
+      }
+    }
     schedule(at: times.done) { interpreter throws(SimulationError) in
       try unsafe interpreter.store(box, from: base.pointer, at: offset, reduction, here, lane)
     }
@@ -426,8 +470,12 @@ extension Interpreter {
     let operation = i.opcode == .reduceAsynchronous ? AtomicOperation(rawValue: i.operation) : nil
     let barrier = lanes.doubleWord(i.c, lane) & 0xFFFF_FFFF
     let cluster = warp.block.cluster
+    let access = checkCopy(
+      into: lanes.doubleWord(i.a, lane) & 0xFFFF_FFFF, byteCount: size * count, barrier: barrier,
+      isReduction: operation != nil, site(i, warp, place), warp)
     let done = issueTime + warp.clock.remoteSharedLatency
     schedule(at: done) { interpreter throws(SimulationError) in
+      interpreter.checkArrival(of: access, at: barrier, in: cluster)
       for (index, value) in values.enumerated() {
         let memory = unsafe target + index * size
         let old = unsafe AtomicArithmetic.load(memory, element)

@@ -24,6 +24,7 @@ extension Interpreter {
       let old = unsafe AtomicArithmetic.load(memory, element)
       let new = AtomicArithmetic.result(operation, element, old, operand, other)
       unsafe AtomicArithmetic.store(new, memory, element)
+      checkAtomic(i, address, element.byteCount, warp, place)
       if i.opcode == .atomic {
         if isWide {
           unsafe lanes.doubleWords(i.d)[lane] = old

@@ -66,6 +66,9 @@ extension Interpreter {
           throw error(.badOperand("mbarrier.init with a count of \(count)"), i, warp, place)
         }
         unsafe memory.storeBytes(of: BarrierObject(count: count).bits, as: UInt64.self)
+        if let hazards = warp.hazards {
+          hazards.cluster.initialise(hazards, address, site(i, warp, place))
+        }
         continue
       }
       if i.opcode == .barrierObjectInvalidate {
@@ -75,6 +78,7 @@ extension Interpreter {
       let object = try unsafe object(memory, i, address, warp, place)
       try unsafe change(object, memory, i, lanes, lane, count, address, warp, place)
     }
+    warp.hazards?.advance()
     return .next
   }
 
@@ -130,6 +134,7 @@ extension Interpreter {
       throw error(.badOperand("mbarrier with a tx-count of \(object.transactions)"), i, warp, place)
     }
     object.pending -= arrivals
+    checkArrival(at: address, site(i, warp, place), warp, arrives: arrivals > 0)
     unsafe store(object, memory, address, in: warp.block.cluster, at: warp.time)
   }
 
@@ -141,7 +146,10 @@ extension Interpreter {
     var object = object
     let isComplete = object.advance()
     unsafe memory.storeBytes(of: object.bits, as: UInt64.self)
-    if isComplete { wake(address, in: cluster, at: time) }
+    if isComplete {
+      cluster.hazards?.completePhase(address)
+      wake(address, in: cluster, at: time)
+    }
   }
 
   /// Bytes of an asynchronous copy have come, or an asynchronous operation has arrived.
@@ -185,6 +193,7 @@ extension Interpreter {
   ) throws(SimulationError) -> Outcome {
     var result: UInt32 = 0
     var blocking: (UInt64, UInt32)?
+    var checked: UInt64?
     var rest = lanes.active
     while rest != 0 {
       let lane = rest.trailingZeroBitCount
@@ -196,6 +205,8 @@ extension Interpreter {
       let isParity = i.operation & 2 != 0
       let parity = isParity ? lanes.word(i.b, lane) & 1 : UInt32(lanes.doubleWord(i.b, lane) >> 62 & 1)
       if object.parity != parity {
+        if address != checked { checkWait(at: address, site(i, warp, place), warp) }
+        checked = address
         result |= 1 << UInt32(lane)
       } else if blocking == nil {
         blocking = (address, parity)

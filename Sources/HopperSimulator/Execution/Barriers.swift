@@ -22,6 +22,7 @@ extension Interpreter {
       throw error(
         .badOperand("a barrier for \(count) threads: not a positive multiple of 32"), i, warp, place)
     }
+    checkArrival(i, number, count, warp, place)
     // A warp counts whole when all its threads have come; threads that come alone count as they are.
     let isWhole = lanes.active & warp.live == warp.live
     block.barriers[number].arrived += isWhole ? 32 : lanes.active.nonzeroBitCount
@@ -43,9 +44,11 @@ extension Interpreter {
     guard barrier.arrived > 0, barrier.arrived >= expected else { return }
     block.reductions[number] = barrier
     block.barriers[number] = NamedBarrier()
+    let causality = block.hazards?.completeBarrier(number)
     for warp in block.warps {
       for place in warp.fragments.indices where warp.fragments[place].wait == .barrier(number) {
         warp.fragments[place].isGranted = true
+        if let causality { warp.hazards?.causality.join(causality) }
       }
       warp.release(at: time + warp.clock.barrierLatency) { $0 == .barrier(number) }
     }
@@ -77,12 +80,14 @@ extension Interpreter {
       if warp.clusterArrivals & warp.live == warp.live, !warp.hasArrivedAtCluster {
         warp.hasArrivedAtCluster = true
         warp.block.cluster.arrivedWarpCount += 1
+        if let hazards = warp.hazards { hazards.release(into: &hazards.cluster.barrier) }
         completeClusterBarrier(warp.block.cluster, at: warp.time)
       }
       return .next
     }
     if !warp.isClusterPhaseDone { return .blocked(.cluster) }
     warp.wait(until: warp.block.cluster.phaseTime + warp.clock.clusterBarrierLatency, .clusterBarrier)
+    if let hazards = warp.hazards { hazards.causality.join(hazards.cluster.barrierReleased) }
     warp.clusterWaits |= lanes.active
     if warp.clusterWaits & warp.live == warp.live {
       warp.clusterWaits = 0
@@ -97,6 +102,7 @@ extension Interpreter {
     guard !warps.isEmpty, warps.allSatisfy(\.hasArrivedAtCluster) else { return }
     cluster.arrivedWarpCount = 0
     cluster.phaseTime = time
+    cluster.hazards?.completeBarrier()
     for warp in warps {
       warp.hasArrivedAtCluster = false
       warp.clusterArrivals = 0

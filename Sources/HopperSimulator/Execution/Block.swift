@@ -36,6 +36,8 @@ struct NamedBarrier {
   var liveWarpCount: Int
   /// Of every four warps, the last perhaps not full.
   private var warpgroups: [Warpgroup] = []
+  /// What the hazard checks know; nil when they are off.
+  var hazards: BlockHazards?
 
   @unsafe init(
     _ launch: LaunchContext, index: Int, position: Extent, processor: Int, cluster: Cluster, rank: Int,
@@ -107,10 +109,13 @@ final class Cluster {
         slots: slots + rank * Self.warpCount(launch))
     }
     warps = blocks.flatMap(\.warps)
+    if launch.checksHazards { hazards = ClusterHazards(launch, self) }
   }
 
   /// Of all blocks, in the order of rank.
   private(set) var warps: [Warp] = []
+  /// What the hazard checks know; nil when they are off.
+  private(set) var hazards: ClusterHazards?
   var isFinished: Bool { blocks.allSatisfy(\.isFinished) }
   var liveWarpCount: Int { blocks.reduce(0) { $0 + $1.liveWarpCount } }
 }

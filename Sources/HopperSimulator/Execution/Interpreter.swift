@@ -96,12 +96,13 @@ enum Outcome {
     if let trace = launch.trace { self.trace(cluster, trace, at: time) }
   }
 
-  /// Forgets clusters that have ended; true when one has.
-  func retire() -> Bool {
+  /// Forgets clusters that have ended, but not what they have found; true when one has.
+  func retire(_ log: inout FindingLog) -> Bool {
     var hasRetired = false
     for place in clusters.indices {
       guard let cluster = clusters[place], cluster.isFinished else { continue }
       close(cluster)
+      if let hazards = cluster.hazards { log.merge(hazards.log) }
       clusters[place] = nil
       hasRetired = true
     }
@@ -319,6 +320,9 @@ enum Outcome {
   private func execute(
     _ i: DecodedInstruction, _ lanes: LaneContext, _ warp: Warp, _ place: Int, _ program: Program
   ) throws(SimulationError) -> Outcome {
+    if i.isAligned, warp.isApart(lanes.active), let outcome = converge(i, lanes, warp, place) {
+      return outcome
+    }
     switch i.opcode {
     case .branch: return branch(i, lanes, warp, place)
     case .load: return try load(i, lanes, warp, place)
@@ -339,8 +343,8 @@ enum Outcome {
       .barrierObjectComplete, .barrierObjectWait, .barrierObjectPending:
       return try executeBarrierObject(i, lanes, warp, place)
     case .branchIndexed: return branchIndexed(i, lanes, warp, place, program)
-    case .exit: return exit(lanes, warp, place)
-    case .returnFromCall: return returnFromCall(lanes, warp, place)
+    case .exit: return exit(lanes, warp, place, site(i, warp, place))
+    case .returnFromCall: return returnFromCall(lanes, warp, place, site(i, warp, place))
     case .trap:
       if lanes.active == 0 { return .next }
       throw error(.trap, i, warp, place)
@@ -355,7 +359,10 @@ enum Outcome {
     case .matrixMultiply: return try multiplyWarp(i, lanes, warp, place)
     case .warpgroupMultiply, .warpgroupFence, .warpgroupCommit, .warpgroupWait:
       return try executeWarpgroup(i, lanes, warp, place)
-    case .fence, .prefetch, .gridLaunch, .gridWait, .nothing: return .next
+    case .fence:
+      fence(i, lanes, warp)
+      return .next
+    case .prefetch, .gridLaunch, .gridWait, .nothing: return .next
     case .setRegisters: return try setRegisters(i, lanes, warp, place)
     default:
       if lanes.active == 0 { return .next }
@@ -371,15 +378,8 @@ enum Outcome {
     -> SimulationError
   {
     SimulationError(
-      reason: reason, place: self.place(Int(i.statement), warp, warp.fragments[place].frame.program))
-  }
-
-  /// Where an instruction is.
-  func place(_ statement: Int, _ warp: Warp, _ program: Program) -> ExecutionPlace {
-    let instruction = program.instructions.indices.contains(statement) ? program.instructions[statement] : nil
-    return ExecutionPlace(
-      function: program.function.name, instruction: instruction?.text(in: program.function) ?? "",
-      line: instruction?.line ?? 0, source: instruction?.source, block: warp.block.index, warp: warp.index)
+      reason: reason,
+      place: ExecutionPlace(warp.fragments[place].frame.program, Int(i.statement), warp))
   }
 
   // MARK: Control flow
@@ -430,7 +430,7 @@ enum Outcome {
     return .placed
   }
 
-  private func exit(_ lanes: LaneContext, _ warp: Warp, _ place: Int) -> Outcome {
+  private func exit(_ lanes: LaneContext, _ warp: Warp, _ place: Int, _ site: Int32) -> Outcome {
     if lanes.active == 0 { return .next }
     warp.live &= ~lanes.active
     warp.fragments[place].mask &= ~lanes.active
@@ -440,6 +440,7 @@ enum Outcome {
     if warp.live == 0 {
       let block = warp.block
       block.liveWarpCount -= 1
+      checkExit(warp, site)
       block.freeRegisters += warp.registersPerThread * 32
       for barrier in block.barriers.indices { completeBarrier(block, barrier, at: warp.time) }
       completeClusterBarrier(block.cluster, at: warp.time)
@@ -448,9 +449,9 @@ enum Outcome {
     return .placed
   }
 
-  private func returnFromCall(_ lanes: LaneContext, _ warp: Warp, _ place: Int) -> Outcome {
+  private func returnFromCall(_ lanes: LaneContext, _ warp: Warp, _ place: Int, _ site: Int32) -> Outcome {
     if lanes.active == 0 { return .next }
-    guard let caller = warp.fragments[place].frame.caller else { return exit(lanes, warp, place) }
+    guard let caller = warp.fragments[place].frame.caller else { return exit(lanes, warp, place, site) }
     var returning = warp.fragments[place]
     returning.mask = lanes.active
     returning.index = returning.frame.returnIndex

@@ -42,6 +42,9 @@ extension Interpreter {
         }
       }
     }
+    if let hazards = warp.hazards {
+      checkShared(access, i, rows.active, warp, hazards, place, isWrite: i.opcode == .matrixStore)
+    }
     timeMatrices(access, rows.active, i, warp, place)
     return .next
   }

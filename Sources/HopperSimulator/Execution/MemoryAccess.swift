@@ -256,6 +256,7 @@ extension Interpreter {
     let space = i.space == .generic ? Self.space(ofGeneric: access.first) : i.space
     switch space {
     case .shared:
+      if let hazards = warp.hazards { checkShared(access, i, active, warp, hazards, place, isWrite: isWrite) }
       let (wavefronts, least) = access.wavefronts(active)
       let start = warp.takeShared(
         at: issueTime, slot: slotTime, wavefronts: wavefronts, conflicts: wavefronts - least)
@@ -358,6 +359,15 @@ struct MemoryAccess {
 
   /// Whether every address is a multiple of the access's size.
   var isAligned: Bool { joined & UInt64(byteCount - 1) == 0 }
+
+  /// Whether the bytes of the active lanes are one aligned run.
+  func isContiguous(_ active: UInt32) -> Bool { isLinear && isAligned && active != 0 }
+
+  /// Whether the access is to whole words, all in one window of the generic space and in one block's shared memory.
+  var isOfWords: Bool {
+    byteCount & 3 == 0 && isAligned
+      && lowest >> AddressWindow.sharedBits == highest >> AddressWindow.sharedBits
+  }
 
   /// Whether all bytes are in a region.
   func fits(_ region: MemoryRegion) -> Bool {

@@ -1,7 +1,7 @@
 import PTX
 
 /// Where in a launch something happened.
-public struct ExecutionPlace: Sendable, Hashable, CustomStringConvertible {
+public struct ExecutionPlace: Sendable, Hashable, Codable, CustomStringConvertible {
   /// Name of the kernel or device function.
   public var function: String
   /// The instruction as PTX text; empty when it is not of one instruction.
@@ -14,6 +14,17 @@ public struct ExecutionPlace: Sendable, Hashable, CustomStringConvertible {
   public var block: Int
   /// Index of the warp in the block.
   public var warp: Int
+
+  /// Of an instruction of a function, by its index in the body, and of a warp.
+  init(_ program: Program, _ statement: Int, _ warp: Warp) {
+    let instruction = program.instructions.indices.contains(statement) ? program.instructions[statement] : nil
+    function = program.function.name
+    self.instruction = instruction?.text(in: program.function) ?? ""
+    line = instruction?.line ?? 0
+    source = instruction?.source
+    block = warp.block.index
+    self.warp = warp.index
+  }
 
   /// As `gemm, PTX line 12 (Gemm.swift:40), block 3, warp 5: ld.shared.u32 %r1, [%r2]`.
   public var description: String {

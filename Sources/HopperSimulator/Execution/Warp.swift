@@ -128,10 +128,14 @@ struct Fragment {
   var clusterWaits: UInt32 = 0
   /// Whether lanes that wait for each other have all come.
   var mustMerge = false
+  /// Whether its lanes have executed an instruction apart that needs all of them; that is not waited for again.
+  var isDivergent = false
   /// Instructions since the lanes at the lowest address had to let others go first.
   var turns = 0
   /// Asynchronous work of its threads.
   var asynchronous = AsynchronousState()
+  /// What the hazard checks know; nil when they are off.
+  var hazards: WarpHazards?
 
   @unsafe init(
     _ block: Block, index: Int, threads: UInt32, program: Program, clock: ProcessorClock,

@@ -19,11 +19,13 @@ import PTX
   let gridID: UInt64
   /// What is to be written down.
   let trace: TraceRequest?
+  /// Whether hazards are looked for.
+  let checksHazards: Bool
 
   init(
     program: Program, functions: [String: Program], configuration: LaunchConfiguration, memory: GlobalMemory,
     parameters bytes: [UInt8], registersPerThread: Int, device: DeviceDescription, gridID: UInt64,
-    trace: TraceRequest?
+    trace: TraceRequest?, checksHazards: Bool
   ) {
     self.program = program
     self.functions = functions
@@ -41,10 +43,20 @@ import PTX
     self.device = device
     self.gridID = gridID
     self.trace = trace
+    self.checksHazards = checksHazards
   }
 
   /// Multiprocessors.
   var processorCount: Int { Int(device.processorCount.value) }
+
+  /// Where a warp is, or was, that executes the instruction of a number.
+  func place(site: Int, _ warp: Warp) -> ExecutionPlace {
+    let owner = functions.values.first {
+      site >= $0.firstSite && site <= $0.firstSite + $0.instructions.count
+    }
+    let program = owner ?? program
+    return ExecutionPlace(program, site - program.firstSite, warp)
+  }
 
   deinit { unsafe parameters.deallocate() }
 }

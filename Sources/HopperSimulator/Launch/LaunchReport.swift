@@ -24,13 +24,15 @@ public struct LaunchReport: Sendable, Hashable, Codable {
   public var roles: [RoleReport]
   /// Multiprocessors that have run blocks.
   public var processors: [ProcessorReport]
+  /// Hazards, in the order of clusters and of time.
+  public var findings: [HazardFinding] = []
   /// What was asked for by `Simulator.trace`; not part of the coded form.
   public var trace: LaunchTrace?
 
   private enum CodingKeys: CodingKey {
     case kernel, device, instructionCount, cycles, liveRegisterCount, clock, launchSeconds, units, memory,
       shared,
-      roles, processors
+      roles, processors, findings
   }
 
   /// Duration by the clock of the description.

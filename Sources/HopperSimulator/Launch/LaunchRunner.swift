@@ -18,6 +18,8 @@ final class LaunchRunner {
   private var nextCluster = 0
   private var endTime: UInt64 = 0
   private var recorder = TraceRecorder()
+  /// Hazards of clusters that have ended.
+  private var log = FindingLog()
 
   /// Cycles of a window: less than anything takes from one multiprocessor to another.
   private static let window: UInt64 = 150
@@ -84,18 +86,15 @@ final class LaunchRunner {
 
   private func runWindow(until end: UInt64) throws(SimulationError) -> Bool {
     let active = interpreters.filter { $0.nextTime < end }
-    guard active.count > 1, threadCount > 1 else {
-      var hasRun = false
-      for interpreter in active where try interpreter.run(until: end) { hasRun = true }
-      return hasRun
-    }
     let results = WindowResults(count: active.count)
-    let share = min(threadCount, active.count)
-    DispatchQueue.concurrentPerform(iterations: share) { thread in
+    let share = max(1, min(threadCount, active.count))
+    // All run their window, also when one has met an error: what they find does not depend on the threads.
+    @Sendable func run(_ thread: Int) {
       for index in stride(from: thread, to: active.count, by: share) {
         results.set(index, Result { () throws(SimulationError) in try active[index].run(until: end) })
       }
     }
+    if share == 1 { run(0) } else { DispatchQueue.concurrentPerform(iterations: share, execute: run) }
     var hasRun = false
     for index in active.indices where try results.get(index).get() { hasRun = true }
     return hasRun
@@ -160,7 +159,7 @@ final class LaunchRunner {
   private func retire(at time: UInt64) -> Bool {
     var hasRetired = false
     for interpreter in interpreters {
-      if interpreter.retire() { hasRetired = true }
+      if interpreter.retire(&log) { hasRetired = true }
     }
     if hasRetired { start(at: time) }
     return hasRetired
@@ -176,7 +175,17 @@ final class LaunchRunner {
       launch, cycles: max(memory.idleTime, interpreters.map(\.endTime).max() ?? 0),
       instructionCount: instructionCount, memory: memory.counts, interpreters)
     if launch.trace != nil { report.trace = recorder.trace(interpreters, launch.program.regions) }
+    report.findings = findings
     return report
+  }
+
+  /// Hazards so far.
+  var findings: [HazardFinding] {
+    var all = log
+    for interpreter in interpreters {
+      for cluster in interpreter.clusters { if let hazards = cluster?.hazards { all.merge(hazards.log) } }
+    }
+    return all.findings
   }
 }
 
@@ -214,7 +223,7 @@ extension Interpreter {
       warp.fragments.map { fragment in
         let program = fragment.frame.program
         let statement = unsafe Int(program.code.base[fragment.index].statement)
-        return "\(place(statement, warp, program)) waits for \(words(fragment.wait, warp))"
+        return "\(ExecutionPlace(program, statement, warp)) waits for \(words(fragment.wait, warp))"
       }
     }
   }

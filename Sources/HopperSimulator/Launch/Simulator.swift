@@ -14,8 +14,12 @@ public final class LoadedModule: Sendable {
     self.module = module
     self.addresses = addresses
     var programs: [String: Program] = [:]
+    var site = 0
     for function in module.functions where function.body != nil {
-      programs[function.name] = Program(function, module: module, globals: addresses)
+      let program = Program(function, module: module, globals: addresses, firstSite: site)
+      programs[function.name] = program
+      // One more for the exit at the end.
+      site += program.instructions.count + 1
     }
     self.programs = programs
   }
@@ -33,8 +37,6 @@ public final class Simulator {
   private var nextGridID: UInt64 = 1
   /// Instructions of warps after which a launch is given up.
   public var instructionLimit: UInt64 = .max
-  /// What was noticed in launches, until somebody takes it.
-  public var findings: [any LaunchFinding] = []
   /// What is simulated.
   public let device: DeviceDescription
   private let cache: L2Cache
@@ -42,6 +44,11 @@ public final class Simulator {
   public var trace: TraceRequest?
   /// Threads of the simulator. Results and cycles do not depend on it.
   public var threadCount = ProcessInfo.processInfo.activeProcessorCount
+
+  /// Whether hazards are looked for: that costs time, and changes neither results nor cycles.
+  public var checksHazards = true
+  /// What launches have found since ``takeFindings()``.
+  private var findings: [HazardFinding] = []
 
   /// A device without memory in use.
   public init(_ device: DeviceDescription = .h100) {
@@ -188,11 +195,18 @@ public final class Simulator {
     let context = LaunchContext(
       program: program, functions: launch.module.functions, configuration: configuration, memory: memory,
       parameters: launch.parameters, registersPerThread: limits.registersPerThread, device: device,
-      gridID: nextGridID, trace: trace)
+      gridID: nextGridID, trace: trace, checksHazards: checksHazards)
     nextGridID += 1
     let runner = LaunchRunner(
       context, device: device, residentClusters: limits.residentClusters, instructionLimit: instructionLimit,
       threadCount: threadCount, cache: cache)
+    defer { findings += runner.findings }
     return try runner.run()
+  }
+
+  /// The hazards of all launches since this was last called, also of those that an error has ended.
+  public func takeFindings() -> [HazardFinding] {
+    defer { findings = [] }
+    return findings
   }
 }

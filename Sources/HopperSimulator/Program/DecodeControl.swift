@@ -14,6 +14,25 @@ enum BarrierReduction: UInt8 {
   case count, and, or
 }
 
+/// What a fence orders, in `operation`.
+enum FenceKind: UInt8 {
+  /// Nothing between clusters, nor between proxies.
+  case local
+  /// Accesses of this device's threads.
+  case memory
+  /// Ordinary accesses to shared memory and asynchronous ones.
+  case asynchronousProxy
+
+  init(_ form: DecodedForm) {
+    if form.has("proxy") {
+      self = form["kind"] == "async" && form["space"] != "global" ? .asynchronousProxy : .local
+    } else {
+      let scope = form["scope"] ?? form["level"]
+      self = scope == "gpu" || scope == "sys" || scope == "gl" ? .memory : .local
+    }
+  }
+}
+
 /// Decoding of control flow.
 extension Decoder {
   mutating func decodeControl() -> Bool {
@@ -68,7 +87,7 @@ extension Decoder {
       emit(form["action"] == "wait" ? .gridWait : .gridLaunch)
       return true
     case "membar", "fence":
-      emit(.fence)
+      emit(.fence) { [self] in $0.operation = FenceKind(form).rawValue }
       return true
     case "mbarrier": return decodeBarrierObject()
     default: return false

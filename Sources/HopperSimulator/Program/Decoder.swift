@@ -106,6 +106,7 @@ struct Decoder {
     var decoded = DecodedInstruction(opcode: opcode)
     decoded.statement = Int32(statement)
     decoded.predicate = instruction.predicate.map { guardSlot($0) } ?? .always
+    decoded.isAligned = form.form.mnemonic == "bar" ? !form.has("warp") : form.has("aligned")
     decoded.unit = UInt8(ExecutionUnit.allCases.firstIndex(of: form.form.unit) ?? 0)
     return decoded
   }

@@ -62,6 +62,8 @@ struct DecodedInstruction {
   var unit: UInt8 = 0
   /// Whether the base register of the address, or the source, has 64 bits.
   var isWide = false
+  /// Whether all threads of the warp must execute it together.
+  var isAligned = false
   var space: AddressSpace = .generic
   /// Bytes of one element of memory, and elements.
   var elementBytes: UInt8 = 0

@@ -7,6 +7,8 @@ final class Program: Sendable {
   /// The function's instructions as written, for messages; `DecodedInstruction.statement` is an index.
   let instructions: [Instruction]
   let layout: VariableLayout
+  /// The number of its first instruction among all of the module.
+  let firstSite: Int
   /// Rows of registers, scratch rows included.
   let rowCount: Int
   /// Words of predicates.
@@ -17,12 +19,13 @@ final class Program: Sendable {
   let code: DecodedCode
   let constants: ConstantRows
 
-  init(_ function: Function, module: Module, globals: [String: UInt64]) {
+  init(_ function: Function, module: Module, globals: [String: UInt64], firstSite: Int) {
     let layout = VariableLayout(function, module: module, globals: globals)
     var decoder = Decoder(function, layout)
     decoder.decodeAll()
     self.function = function
     self.layout = layout
+    self.firstSite = firstSite
     instructions = decoder.list.instructions
     rowCount = decoder.scratch.rowCount
     predicateCount = decoder.scratch.predicateCount

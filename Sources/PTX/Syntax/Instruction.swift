@@ -1,6 +1,6 @@
 /// A place in a text: Swift source for a kernel written in the kernel language, or what `.loc` says in a
 /// compiler's output.
-public struct SourceLocation: Sendable, Hashable {
+public struct SourceLocation: Sendable, Hashable, Codable {
   /// As the compiler was told it.
   public var file: String
   /// Counted from 1.

@@ -1,0 +1,74 @@
+/// Where the interpreter tells the hazard checks of ordinary accesses and of barriers.
+extension Interpreter {
+  /// The number under which the checks know an instruction of a warp.
+  @inline(__always)
+  func site(_ i: DecodedInstruction, _ warp: Warp, _ place: Int) -> Int32 {
+    Int32(warp.fragments[place].frame.program.firstSite) + i.statement
+  }
+
+  /// A load or store of shared memory.
+  func checkShared(
+    _ access: MemoryAccess, _ i: DecodedInstruction, _ active: UInt32, _ warp: Warp, _ hazards: WarpHazards,
+    _ place: Int, isWrite: Bool
+  ) {
+    let order = MemoryOrder(rawValue: i.modifiers) ?? .weak
+    let site = site(i, warp, place)
+    if order.isOrdered {
+      forEachShared(access, i, active) { address in
+        checkOrdered(hazards, site, address, byteCount: access.byteCount, reads: !isWrite, writes: isWrite)
+      }
+      return
+    }
+    let kind: Access.Kind = isWrite ? .write : .read
+    let cluster = hazards.cluster
+    let record = hazards.access(kind, site)
+    checkRemote(record, access.first, warp)
+    if access.isContiguous(active) {
+      let address = access.first & 0xFFFF_FFFF
+      cluster.touch(
+        record, hazards.causality, address, byteCount: active.nonzeroBitCount * access.byteCount)
+    } else if access.isOfWords {
+      cluster.touch(record, hazards.causality, access, active)
+    } else {
+      forEachShared(access, i, active) { address in
+        cluster.touch(record, hazards.causality, address, byteCount: access.byteCount)
+      }
+    }
+  }
+
+  /// Calls with the shared address of each active lane that has one.
+  @inline(__always)
+  private func forEachShared(
+    _ access: MemoryAccess, _ i: DecodedInstruction, _ active: UInt32, _ body: (UInt64) -> Void
+  ) {
+    var rest = active
+    while rest != 0 {
+      let lane = rest.trailingZeroBitCount
+      rest &= rest &- 1
+      let address = access[lane]
+      if i.space == .generic, Self.space(ofGeneric: address) != .shared { continue }
+      body(address & 0xFFFF_FFFF)
+    }
+  }
+
+  /// An atomic operation of one lane.
+  func checkAtomic(_ i: DecodedInstruction, _ address: UInt64, _ byteCount: Int, _ warp: Warp, _ place: Int) {
+    guard let hazards = warp.hazards else { return }
+    let space = i.space == .generic ? Self.space(ofGeneric: address) : i.space
+    guard space == .shared else { return }
+    checkOrdered(
+      hazards, site(i, warp, place), address & 0xFFFF_FFFF, byteCount: byteCount, reads: true, writes: true)
+  }
+
+  /// An atomic operation, or a load or store that is not weak.
+  func checkOrdered(
+    _ hazards: WarpHazards, _ site: Int32, _ address: UInt64, byteCount: Int, reads: Bool, writes: Bool
+  ) {
+    let cluster = hazards.cluster
+    // What it has read orders it after who has written that.
+    cluster.synchronize(hazards, at: address, reads: reads, writes: false)
+    let record = hazards.access(writes ? .synchronizingWrite : .synchronizingRead, site)
+    cluster.touch(record, hazards.causality, address, byteCount: byteCount)
+    cluster.synchronize(hazards, at: address, reads: false, writes: writes)
+  }
+}
