@@ -16,6 +16,8 @@ let package = Package(
     .library(name: "CPUEngine", targets: ["CPUEngine"]),
     .library(name: "PTX", targets: ["PTX"]),
     .library(name: "ExampleKernels", targets: ["ExampleKernels"]),
+    .library(name: "HopperKernels", targets: ["HopperKernels"]),
+    .library(name: "HopperEngine", targets: ["HopperEngine"]),
     .library(name: "AssemblerTools", targets: ["AssemblerTools"]),
     .library(name: "GPUDevice", targets: ["GPUDevice"]),
     .library(name: "GPUDeviceConformance", targets: ["GPUDeviceConformance"]),
@@ -33,6 +35,10 @@ let package = Package(
       name: "CPUEngine", dependencies: ["LatentAttention", "CPUMicrokernels"], swiftSettings: checked),
     .target(name: "PTX", swiftSettings: checked),
     .target(name: "ExampleKernels", dependencies: ["PTX"], swiftSettings: checked),
+    .target(name: "HopperKernels", dependencies: ["PTX"], swiftSettings: checked),
+    .target(
+      name: "HopperEngine", dependencies: ["LatentAttention", "HopperKernels", "GPUDevice", "PTX"],
+      swiftSettings: checked),
     .target(name: "CUDADriver", linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
     .target(name: "GPUDevice", dependencies: ["CUDADriver"], swiftSettings: checked),
     .target(name: "GPUDeviceConformance", dependencies: ["GPUDevice"], swiftSettings: checked),
@@ -48,7 +54,7 @@ let package = Package(
     .executableTarget(
       name: "mla",
       dependencies: [
-        "LatentAttention", "CPUEngine", "Workloads", "Reports",
+        "LatentAttention", "CPUEngine", "Workloads", "Reports", "PTX", "HopperKernels", "AssemblerTools",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .target(
@@ -74,6 +80,9 @@ let package = Package(
       name: "PTXTests",
       dependencies: ["PTX", "ExampleKernels", "LatentAttention", "AssemblerTools", "AssemblerSupport"],
       exclude: ["Fixtures"], swiftSettings: checked),
+    .testTarget(
+      name: "HopperKernelsTests",
+      dependencies: ["HopperKernels", "PTX", "AssemblerTools", "AssemblerSupport"], swiftSettings: checked),
     .testTarget(
       name: "GPUDeviceTests",
       dependencies: ["GPUDevice", "GPUDeviceConformance", "PTX", "AssemblerTools", "AssemblerSupport"],

@@ -1,0 +1,90 @@
+import PTX
+
+/// Shared memory of a block with two tiles of keys in flight:
+///
+///     queries         64 rows × 8 or 9 panels of 128 bytes     65,536 or 73,728 bytes
+///     keys 0, keys 1  64 rows × 9 panels each                 147,456 bytes
+///     maxima          64 fp32 of each warpgroup                   512
+///     row sums        64 fp32 of each, two pieces' worth        1,024
+///     barriers        2 × 9 full, 2 × 2 empty, queries            192
+///
+/// At most 222,912 of the 232,448 bytes that a block can have, before the tiles are aligned to 1024. The panels are 64
+/// columns wide and swizzled over 128 bytes. The first eight panels of a key are its latent part: as the rows of K they
+/// are contiguous along the product's depth, as the rows of V along its columns, so V needs no copy.
+///
+/// The ninth panel has two lives. It is loaded with the rope part; when the scores of the tile are done nobody
+/// needs that any more, and the probabilities of the tile, 64 × 64 of 16 bits, take its place for the warpgroup that did not
+/// compute them.
+struct DecodeMemory<Element: DecodeElement> {
+  /// Panels of a key, the ninth included.
+  static var panelCount: Int { 9 }
+  /// Panels of half of the latent part.
+  static var halfPanelCount: Int { 4 }
+
+  let queries: SharedTile<Element>
+  let keys: SharedTiles<Element>
+  /// Of the scores seen so far, in base 2; the even tile's first.
+  let maxima: Pointer<F32, Shared>
+  /// Sums of probabilities.
+  let rowSums: Pointer<F32, Shared>
+  /// A panel of keys has been loaded: nine for each tile in flight.
+  let full: MemoryBarriers
+  /// Panels may be loaded again: for each tile in flight those that its own warpgroup reads as values, and the others.
+  let empty: MemoryBarriers
+  let queriesFull, queriesEmpty: MemoryBarrier
+
+  init(_ k: KernelBuilder, panelCount: Int) {
+    queries = k.tile(Element.self, rows: 64, columns: 64 * panelCount)
+    keys = k.tiles(Element.self, rows: 64, columns: 64 * Self.panelCount, count: 2)
+    maxima = k.shared("maxima", F32.self, count: 2 * 64)
+    rowSums = k.shared("row_sums", F32.self, count: 2 * 2 * 64)
+    full = k.barriers("full", count: 2 * Self.panelCount)
+    empty = k.barriers("empty", count: 2 * 2)
+    queriesFull = k.barrier("queries_full")
+    queriesEmpty = k.barrier("queries_empty")
+  }
+
+  /// The barrier of a loaded panel.
+  func full(_ side: Int, panel: Int) -> MemoryBarrier { full[side * Self.panelCount + panel] }
+
+  /// The barrier of the panels that warpgroup `reader` reads as values of tile `side`.
+  func empty(_ side: Int, reader: Int) -> MemoryBarrier { empty[side * 2 + reader] }
+
+  /// The place of the probabilities of tile `side`.
+  func probabilities(_ k: KernelBuilder, _ side: Int) -> SharedTile<Element> {
+    k.tile(over: keys[side].panel(Self.panelCount - 1), rows: 64, columns: 64)
+  }
+
+  /// Sets the barriers up; all threads of the block come here.
+  ///
+  /// One thread says that a panel is there; the four warps of a warpgroup say that they no longer need one.
+  func setUp(_ k: KernelBuilder) {
+    k.if(k.threadIndex() == 0) {
+      for index in 0..<full.count { full[index].initialize(arrivals: 1) }
+      for index in 0..<empty.count { empty[index].initialize(arrivals: 4) }
+      queriesFull.initialize(arrivals: 1)
+      queriesEmpty.initialize(arrivals: 8)
+      k.fenceBarrierInit()
+    }
+    k.syncBlock()
+  }
+
+  /// The panels of tile `side` in the order in which they become free: those that warpgroup `side` itself reads as
+  /// values, then those of the other with the ninth panel, which the other reads too.
+  static func panels(of side: Int, reader: Int, count: Int) -> [Int] {
+    let first = reader * halfPanelCount
+    let half = Array(first..<first + halfPanelCount)
+    return reader == side || count < panelCount ? half : half + [panelCount - 1]
+  }
+}
+
+/// Named barriers of a block.
+enum NamedBarrier {
+  /// Probabilities and maxima of the even tile are in shared memory, of the odd one.
+  static var even: Value<U32> { 1 }
+  static var odd: Value<U32> { 2 }
+  /// Of the threads that load.
+  static var loader: Value<U32> { 3 }
+  /// Of both warpgroups that multiply.
+  static var consumers: Value<U32> { 4 }
+}

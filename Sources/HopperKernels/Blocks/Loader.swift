@@ -1,0 +1,112 @@
+import PTX
+
+/// What the loading warpgroup does: it walks the block's pieces ahead of the warpgroups that multiply, as far as free memory
+/// lets it.
+///
+/// A warpgroup of its own, and not a thread of those that multiply: rows that TMA cannot fetch take 128 threads, which
+/// must not wait behind products; and it gives its registers to the others.
+struct Loader<Element: DecodeElement> {
+  private let k: KernelBuilder
+  private let call: ParameterStruct
+  private let boxes: KeyBoxLoader<Element>?
+  private let queries: QueryLoader<Element>
+  private let rows: KeyRowLoader<Element>
+  private let thread: Value<U32>
+  private let isIssuer: Value<Pred>
+  /// Parity of the phase in which each tile's place becomes free.
+  private let phases: [Mutable<U32>]
+  /// Where the next tile's boxes, and its rows of this thread, lie.
+  private let boxPages: Fragment<S32>
+  private let rowPlaces: KeyRowLoader<Element>.Places
+
+  init(
+    _ k: KernelBuilder, _ call: ParameterStruct, _ memory: DecodeMemory<Element>, _ variant: DecodeVariant,
+    boxes: KeyBoxLoader<Element>?
+  ) {
+    self.k = k
+    self.call = call
+    self.boxes = boxes
+    thread = k.let("loader_thread", k.threadIndex() % 128)
+    isIssuer = k.let("is_issuer", thread == 0)
+    let copy = RowCopy<Element>(k, thread: thread)
+    queries = QueryLoader(
+      k: k, call: call, memory: memory, copy: copy, panelCount: variant.panelCount,
+      phase: k.variable("queries_phase", 1))
+    rows = KeyRowLoader(
+      k: k, call: call, memory: memory, copy: copy, panelCount: variant.panelCount, thread: thread)
+    phases = [k.variable("even_phase", 1), k.variable("odd_phase", 1)]
+    boxPages = k.fragment("box_pages", S32.self, count: boxes?.boxCount ?? 1)
+    rowPlaces = KeyRowLoader.Places(k)
+  }
+
+  /// Loads all pieces of the block.
+  func run() {
+    if let boxes {
+      k.when(isIssuer) {
+        k.prefetch(boxes.latentMap)
+        if let map = boxes.ropeMap { k.prefetch(map) }
+      }
+    }
+    forEachPiece(k, call) { piece in
+      k.if(piece.tileCount > 0, isUniform: true) { load(piece) }
+    }
+  }
+
+  private func load(_ piece: LoadedPiece) {
+    queries.start(piece)
+    lookUpPages(piece, from: piece.keyStart)
+    k.for("pair", from: 0, to: piece.tileCount, step: 2, isUniform: true) { first in
+      load(piece, tile: first, side: 0)
+      k.if(first == 0, isUniform: true) { queries.finish(thread: thread) }
+      k.if(first + 1 < piece.tileCount, isUniform: true) { load(piece, tile: first + 1, side: 1) }
+    }
+  }
+
+  private func load(_ piece: LoadedPiece, tile: Value<S32>, side: Int) {
+    let start = k.let("tile_start", piece.keyStart + tile * HopperKernels.tileRows)
+    k.region("load_keys") {
+      let phase = phases[side].value
+      if let boxes {
+        k.if(
+          boxes.canLoad(piece, from: start), isUniform: true,
+          { k.if(isIssuer) { boxes.load(from: start, side: side, phase: phase, pages: boxPages) } },
+          else: { loadRows(piece, from: start, side: side, phase: phase, isAfterBoxes: true) })
+      } else {
+        loadRows(piece, from: start, side: side, phase: phase, isAfterBoxes: false)
+      }
+      phases[side] ^= 1
+    }
+    lookUpPages(piece, from: start + HopperKernels.tileRows)
+  }
+
+  /// With boxes, pages of rows are looked up only now: few tiles are not full.
+  private func loadRows(
+    _ piece: LoadedPiece, from start: Value<S32>, side: Int, phase: Value<U32>, isAfterBoxes: Bool
+  ) {
+    if isAfterBoxes {
+      // A parity tells two phases apart, no more: only the issuer has waited for the places of the tiles before.
+      k.syncThreads(NamedBarrier.loader, count: 128)
+      rows.lookUp(piece, from: start, into: rowPlaces)
+    }
+    rows.load(piece, from: start, side: side, phase: phase, places: rowPlaces)
+  }
+
+  /// Starts to look up the pages of the next tile: they arrive while the loader waits for its place.
+  private func lookUpPages(_ piece: LoadedPiece, from start: Value<S32>) {
+    if let boxes {
+      k.if(isIssuer) { boxes.lookUpPages(piece, from: start, into: boxPages) }
+    } else {
+      rows.lookUp(piece, from: start, into: rowPlaces)
+    }
+  }
+}
+
+/// Records what is done for each piece of the block, in order.
+func forEachPiece(_ k: KernelBuilder, _ call: ParameterStruct, _ body: (LoadedPiece) -> Void) {
+  let offsets = call[CallLayout.standard.pieceOffsets] + k.blockIndex()
+  let first = k.load(offsets, isReadOnly: true)
+  let end = k.load(offsets + 1, isReadOnly: true)
+  k.for("piece", from: first, to: end, isUniform: true) { index in
+    body(LoadedPiece(k, call, index))
+  }
+}

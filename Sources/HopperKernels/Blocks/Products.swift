@@ -1,0 +1,97 @@
+import PTX
+
+/// Scores of a tile: 64 × 64, the queries times the keys of tile `side`, panel by panel as they come in.
+struct ScoreProduct<Element: DecodeElement> {
+  let k: KernelBuilder
+  let memory: DecodeMemory<Element>
+  let side: Int
+  let panelCount: Int
+
+  /// Starts the products. `phase` is the parity of the tile's barriers.
+  func start(_ scores: Fragment<F32>, phase: Value<U32>) {
+    let queries = k.descriptor(memory.queries)
+    let keys = k.descriptor(memory.keys[side])
+    let panels = [side, 1 - side].flatMap {
+      DecodeMemory<Element>.panels(of: side, reader: $0, count: panelCount)
+    }
+    for panel in panels {
+      memory.full(side, panel: panel).wait(parity: phase)
+      // After each wait: for `ptxas` its loop begins a new stage of products.
+      k.fenceProducts()
+      for column in stride(from: 64 * panel, to: 64 * (panel + 1), by: Element.depth) {
+        k.multiply(
+          scores, queries.at(column: column), keys.at(column: column),
+          accumulate: Value(column != 64 * panels[0]))
+      }
+    }
+    k.commitProducts()
+  }
+}
+
+/// What a warpgroup adds up: its 256 columns of the output.
+struct ValueProduct<Element: DecodeElement> {
+  let k: KernelBuilder
+  let memory: DecodeMemory<Element>
+  /// The warpgroup: 0 has the left columns.
+  let side: Int
+  let output: Fragment<F32>
+
+  /// Adds the product of its own tile's probabilities, in registers, and the values.
+  func start(_ probabilities: [[Value<Element.Pair>]]) {
+    let values = values(of: side)
+    k.fenceProducts()
+    for (step, registers) in probabilities.enumerated() {
+      k.multiply(output, registers, values.alongK(step * Element.depth))
+    }
+    k.commitProducts()
+  }
+
+  /// Adds the product of the other warpgroup's probabilities, in shared memory, and the values.
+  func startOther() {
+    let probabilities = k.descriptor(memory.probabilities(k, 1 - side))
+    k.fenceProducts()
+    k.multiply(output, probabilities, values(of: 1 - side), depth: HopperKernels.tileRows)
+    k.commitProducts()
+  }
+
+  /// Multiplies what is there so far, unless the factors of all the warp's rows are 1: maxima rise often in the
+  /// beginning, later hardly ever.
+  func rescale(by corrections: [Value<F32>]) {
+    let isNeeded = k.vote(.any, corrections[0] != 1 || corrections[1] != 1)
+    k.if(isNeeded, isUniform: true) {
+      for index in output.indices { output[index] *= corrections[Softmax.rowIndex(index)] }
+    }
+  }
+
+  private func values(of tile: Int) -> MatrixDescriptor<Element> {
+    k.descriptor(memory.keys[tile], major: .mn).at(column: 256 * side)
+  }
+}
+
+/// How probabilities get from the warpgroup that computed them to the other.
+struct ProbabilityExchange<Element: DecodeElement> {
+  let k: KernelBuilder
+  let memory: DecodeMemory<Element>
+  let side: Int
+  let thread: Value<U32>
+
+  /// Writes the probabilities of the warpgroup's tile where its ninth panel was, and tells the other warpgroup. What it
+  /// wrote to `maxima` before, it tells too.
+  func publish(_ probabilities: [[Value<Element.Pair>]]) {
+    let tile = memory.probabilities(k, side)
+    let lane = thread % 32
+    // Lane l gives the address of row l mod 8 of matrix l / 8: rows 0 to 15, then the next eight columns.
+    let row = thread / 32 * 16 + lane % 16
+    for (step, registers) in probabilities.enumerated() {
+      let place = tile.element(row: row, column: lane / 16 * 8 + step * 16)
+      k.storeMatrices(registers.map { $0.bits(as: B32.self) }, to: place)
+    }
+    k.fenceAsyncProxy()
+    k.arriveThreads(side == 0 ? NamedBarrier.even : NamedBarrier.odd, count: 256)
+  }
+
+  /// Waits for the other warpgroup's.
+  func waitForOther() {
+    k.syncThreads(side == 0 ? NamedBarrier.odd : NamedBarrier.even, count: 256)
+  }
+}

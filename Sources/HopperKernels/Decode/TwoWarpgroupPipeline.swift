@@ -1,0 +1,215 @@
+import PTX
+
+/// Decode by two warpgroups that multiply and one that loads, with two tiles of 64 keys in flight (the idea is
+/// FlashMLA's, "seesaw").
+///
+/// The output of a piece, 64 × 512 in fp32, is half of all registers: each warpgroup holds 256 columns of it. Scores are
+/// 64 × 64 for a tile: warpgroup 0 computes those of even tiles, warpgroup 1 those of odd ones, and while one takes
+/// exponentials the tensor cores multiply for the other. Each hands its probabilities to the other through shared memory, as
+/// both need those of every tile for their columns:
+///
+///     warpgroup 0  scores of even  softmax  output += P_even·V_even  output += P_odd·V_odd
+///     warpgroup 1                  scores of odd  softmax  output += P_even·V_even  output += P_odd·V_odd
+///
+/// The running maxima go along: the even tile's are handed to warpgroup 1, which raises them by the odd tile's and hands them
+/// back. A warpgroup rescales its output whenever they rise.
+struct TwoWarpgroupPipeline<Element: DecodeElement> {
+  /// Threads of a block.
+  static var threadCount: Int { 384 }
+  /// Threads that multiply, and merge.
+  static var consumerThreadCount: Int { 256 }
+
+  private let k: KernelBuilder
+  private let variant: DecodeVariant
+  private let call: ParameterStruct
+  private let memory: DecodeMemory<Element>
+  private let boxes: KeyBoxLoader<Element>?
+
+  init(_ k: KernelBuilder, _ variant: DecodeVariant) {
+    self.k = k
+    self.variant = variant
+    call = k.parameter("call", CallLayout.standard.layout)
+    let memory = DecodeMemory<Element>(k, panelCount: variant.panelCount)
+    self.memory = memory
+    let call = call
+    boxes = variant.loading.boxTokens.map {
+      KeyBoxLoader(k, call, memory, panelCount: variant.panelCount, tokens: $0)
+    }
+  }
+
+  func record() {
+    memory.setUp(k)
+    k.warpgroups { roles in
+      roles.warpgroups(0..<2, "multiply", registers: .increase(to: 224)) { half in
+        k.if(
+          half == 0, isUniform: true, { Consumer(k, call, memory, variant, side: 0).run() },
+          else: { Consumer(k, call, memory, variant, side: 1).run() })
+        k.launchDependents()
+        mergeInPlace()
+      }
+      roles.warpgroup(2, "load", registers: .decrease(to: 56)) {
+        Loader(k, call, memory, variant, boxes: boxes).run()
+        k.launchDependents()
+      }
+    }
+  }
+
+  /// The second stage in the same launch, once all blocks have done their pieces.
+  private func mergeInPlace() {
+    let counter = call[CallLayout.standard.arrivedBlocks]
+    k.if(counter.address64() != 0, isUniform: true) {
+      k.region("grid_barrier") {
+        GridBarrier(k: k, counter: counter)
+          .wait(NamedBarrier.consumers, threads: Self.consumerThreadCount)
+      }
+      MergeStage<Element>(k: k, call: call, threadCount: Self.consumerThreadCount).run()
+    }
+  }
+}
+
+/// What one of the two warpgroups does.
+private struct Consumer<Element: DecodeElement> {
+  let k: KernelBuilder
+  let call: ParameterStruct
+  let memory: DecodeMemory<Element>
+  /// Which of the two it is: 0 has the even tiles and the left columns.
+  let side: Int
+  let thread: Value<U32>
+  let isFirstLane: Value<Pred>
+  let scores: Fragment<F32>
+  let softmax: Softmax
+  let scoreProduct: ScoreProduct<Element>
+  let valueProduct: ValueProduct<Element>
+  let exchange: ProbabilityExchange<Element>
+  let epilogue: Epilogue<Element>
+  /// Parities of the phases in which the queries, and the warpgroup's own tile, are there.
+  let queriesPhase, keysPhase: Mutable<U32>
+
+  init(
+    _ k: KernelBuilder, _ call: ParameterStruct, _ memory: DecodeMemory<Element>, _ variant: DecodeVariant,
+    side: Int
+  ) {
+    self.k = k
+    self.call = call
+    self.memory = memory
+    self.side = side
+    thread = k.let("consumer_thread", k.threadIndex() % 128)
+    isFirstLane = k.let("is_first_lane", thread % 32 == 0)
+    scores = k.fragment("scores", F32.self, count: 32)
+    softmax = Softmax(k, thread: thread)
+    scoreProduct = ScoreProduct(k: k, memory: memory, side: side, panelCount: variant.panelCount)
+    let output = k.fragment("output", F32.self, count: 128)
+    valueProduct = ValueProduct(k: k, memory: memory, side: side, output: output)
+    exchange = ProbabilityExchange(k: k, memory: memory, side: side, thread: thread)
+    epilogue = Epilogue(
+      k: k, call: call, memory: memory, side: side, softmax: softmax, output: output,
+      turn: k.variable("turn", 0))
+    queriesPhase = k.variable("queries_phase", 0)
+    keysPhase = k.variable("keys_phase", 0)
+  }
+
+  func run() {
+    forEachPiece(k, call) { piece in
+      softmax.start(piece, call)
+      valueProduct.output.fill(0)
+      k.if(piece.tileCount > 0, isUniform: true) { multiply(piece) }
+      epilogue.write(piece, thread: thread)
+    }
+  }
+
+  private func multiply(_ piece: LoadedPiece) {
+    // The first token sees the fewest keys, and is that of the first row.
+    let first = RowPlace(k, call, row: piece.firstRow)
+    let firstUnseen = k.let(
+      "first_unseen",
+      k.min(
+        piece.visibleKeyCount + first.token * call[CallLayout.standard.keysPerToken], piece.keyEnd))
+    memory.queriesFull.wait(parity: queriesPhase.value)
+    queriesPhase ^= 1
+    k.for("pair", from: 0, to: piece.tileCount, step: 2, isUniform: true) { tile in
+      let start = k.let("tile_start", piece.keyStart + tile * HopperKernels.tileRows)
+      let hasOdd = k.let("has_odd", tile + 1 < piece.tileCount)
+      if side == 0 {
+        multiplyEven(start, hasOdd, firstUnseen)
+      } else {
+        multiplyOdd(start + HopperKernels.tileRows, hasOdd, firstUnseen)
+      }
+    }
+    k.when(isFirstLane) { memory.queriesEmpty.arrive() }
+  }
+
+  private func multiplyEven(_ start: Value<S32>, _ hasOdd: Value<Pred>, _ firstUnseen: Value<S32>) {
+    computeScores(start, firstUnseen)
+    k.region("softmax") {
+      let maxima = zip(softmax.rowMaxima(scores), 0..<2).map { k.max($0, softmax.maxima[$1]) }
+      let corrections = softmax.raise(to: maxima)
+      softmax.publish(maxima, to: memory.maxima)
+      let probabilities = softmax.probabilities(scores, as: Element.Pair.self)
+      exchange.publish(probabilities)
+      addOwn(probabilities, corrections)
+    }
+    k.if(hasOdd, isUniform: true) {
+      exchange.waitForOther()
+      addOther(softmax.raise(to: softmax.published(in: memory.maxima + 64)))
+    }
+  }
+
+  private func multiplyOdd(_ start: Value<S32>, _ hasOdd: Value<Pred>, _ firstUnseen: Value<S32>) {
+    k.if(
+      hasOdd, isUniform: true,
+      {
+        computeScores(start, firstUnseen)
+        k.region("softmax") {
+          let ofTile = softmax.rowMaxima(scores)
+          exchange.waitForOther()
+          let afterEven = softmax.published(in: memory.maxima)
+          let evenCorrections = softmax.raise(to: afterEven)
+          let maxima = (0..<2).map { k.max(ofTile[$0], afterEven[$0]) }
+          let oddCorrections = softmax.raise(to: maxima)
+          softmax.publish(maxima, to: memory.maxima + 64)
+          let probabilities = softmax.probabilities(scores, as: Element.Pair.self)
+          exchange.publish(probabilities)
+          addOther(evenCorrections)
+          addOwn(probabilities, oddCorrections)
+        }
+      },
+      else: {
+        exchange.waitForOther()
+        addOther(softmax.raise(to: softmax.published(in: memory.maxima)))
+      })
+  }
+
+  /// Scores of the warpgroup's own tile, scaled, and −∞ where a row does not see the key.
+  private func computeScores(_ start: Value<S32>, _ firstUnseen: Value<S32>) {
+    k.region("scores") {
+      scoreProduct.start(scores, phase: keysPhase.value)
+      keysPhase ^= 1
+      k.waitProducts(pending: 0)
+      softmax.scale(
+        scores, by: call[CallLayout.standard.scoreScale], tileStart: start, firstUnseen: firstUnseen)
+    }
+  }
+
+  private func addOwn(_ probabilities: [[Value<Element.Pair>]], _ corrections: [Value<F32>]) {
+    k.region("values") {
+      valueProduct.rescale(by: corrections)
+      valueProduct.start(probabilities)
+      k.waitProducts(pending: 0)
+      release(side)
+    }
+  }
+
+  private func addOther(_ corrections: [Value<F32>]) {
+    k.region("values_of_other") {
+      valueProduct.rescale(by: corrections)
+      valueProduct.startOther()
+      k.waitProducts(pending: 0)
+      release(1 - side)
+    }
+  }
+
+  /// The warpgroup needs the values of a tile no longer.
+  private func release(_ tile: Int) {
+    k.when(isFirstLane) { memory.empty(tile, reader: side).arrive() }
+  }
+}

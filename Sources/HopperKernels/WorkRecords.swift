@@ -1,0 +1,129 @@
+import PTX
+
+/// A piece as kernels read it: eight 32-bit numbers.
+public struct PieceRecord: Sendable, Hashable {
+  /// Numbers of a record.
+  public static let wordCount = 8
+
+  /// First query token of the request, in the whole batch.
+  public var firstToken: Int32
+  /// First packed row, counted within the request.
+  public var firstRow: Int32
+  /// Packed rows, 1 to 64.
+  public var rowCount: Int32
+  /// First key.
+  public var keyStart: Int32
+  /// Past the last key.
+  public var keyEnd: Int32
+  /// Position of the request's page list in that of all.
+  public var firstPage: Int32
+  /// Keys that the request's first query token sees; with more queries than keys it may be negative.
+  public var visibleKeyCount: Int32
+  /// Partial row of the first row; −1 for a piece that writes the output.
+  public var partialRow: Int32
+
+  /// A record.
+  public init(
+    firstToken: Int32, firstRow: Int32, rowCount: Int32, keyStart: Int32, keyEnd: Int32, firstPage: Int32,
+    visibleKeyCount: Int32, partialRow: Int32
+  ) {
+    self.firstToken = firstToken
+    self.firstRow = firstRow
+    self.rowCount = rowCount
+    self.keyStart = keyStart
+    self.keyEnd = keyEnd
+    self.firstPage = firstPage
+    self.visibleKeyCount = visibleKeyCount
+    self.partialRow = partialRow
+  }
+
+  /// The numbers in their order.
+  public var words: [Int32] {
+    [firstToken, firstRow, rowCount, keyStart, keyEnd, firstPage, visibleKeyCount, partialRow]
+  }
+}
+
+/// A merge job as kernels read it: eight 32-bit numbers, the last two unused.
+public struct MergeRecord: Sendable, Hashable {
+  /// Numbers of a record.
+  public static let wordCount = 8
+
+  /// First query token of the request, in the whole batch.
+  public var firstToken: Int32
+  /// First packed row, counted within the request.
+  public var firstRow: Int32
+  /// Packed rows.
+  public var rowCount: Int32
+  /// Partial row of the first piece's state of the first row.
+  public var partialRow: Int32
+  /// Partial rows from one piece to the next.
+  public var partialStride: Int32
+  /// Pieces.
+  public var partialCount: Int32
+
+  /// A record.
+  public init(
+    firstToken: Int32, firstRow: Int32, rowCount: Int32, partialRow: Int32, partialStride: Int32,
+    partialCount: Int32
+  ) {
+    self.firstToken = firstToken
+    self.firstRow = firstRow
+    self.rowCount = rowCount
+    self.partialRow = partialRow
+    self.partialStride = partialStride
+    self.partialCount = partialCount
+  }
+
+  /// The numbers in their order.
+  public var words: [Int32] {
+    [firstToken, firstRow, rowCount, partialRow, partialStride, partialCount, 0, 0]
+  }
+}
+
+/// A record in registers.
+struct LoadedRecord {
+  private let words: [Value<S32>]
+
+  /// Loads record `index`: 32 bytes in two accesses.
+  init(_ k: KernelBuilder, _ records: Pointer<S32, Global>, _ index: Value<S32>) {
+    let record = records + index * PieceRecord.wordCount
+    words = k.load(record, count: 4, isReadOnly: true) + k.load(record + 4, count: 4, isReadOnly: true)
+  }
+
+  subscript(index: Int) -> Value<S32> { words[index] }
+}
+
+/// A piece in registers.
+struct LoadedPiece {
+  let firstToken, firstRow, rowCount, keyStart, keyEnd, firstPage, visibleKeyCount, partialRow: Value<S32>
+  /// Tiles of 64 keys, the last of which may have fewer.
+  let tileCount: Value<S32>
+
+  init(_ k: KernelBuilder, _ call: ParameterStruct, _ index: Value<S32>) {
+    let record = LoadedRecord(k, call[CallLayout.standard.pieces], index)
+    (firstToken, firstRow, rowCount, keyStart) = (record[0], record[1], record[2], record[3])
+    (keyEnd, firstPage, visibleKeyCount, partialRow) = (record[4], record[5], record[6], record[7])
+    tileCount = k.let("tile_count", (keyEnd - keyStart + 63) >> 6)
+  }
+}
+
+/// Where a packed row belongs.
+struct RowPlace {
+  /// Query token, counted within the request.
+  let token: Value<S32>
+  let head: Value<S32>
+
+  /// The place of packed row `row`, counted within the request.
+  init(_ k: KernelBuilder, _ call: ParameterStruct, row: Value<S32>) {
+    let heads = call[CallLayout.standard.headCount]
+    token = k.let("token", row / heads)
+    head = k.let("head", row - token * heads)
+  }
+
+  /// Bytes from a tensor's first element to the row's.
+  func offset(
+    firstToken: Value<S32>, tokenStride: Value<U64>, headStride: Value<U64>
+  ) -> Value<U64> {
+    (firstToken + token).to(U64.self) * tokenStride + head.to(U64.self) * headStride
+  }
+}
