@@ -9,6 +9,9 @@ import Synchronization
 ///
 /// - Note: A row's result depends only on its request and on the plan's cuts, not on which thread computes it.
 public final class CPUEngine: AttentionEngine {
+  /// Nothing but mistakes of the caller.
+  public typealias Failure = ProblemError
+
   /// The instruction set in use; element types that it has no products for use the next one down.
   public let instructionSet: InstructionSet
   private let pool: WorkerPool

@@ -106,14 +106,14 @@
   public var isEmpty: Bool { outerCount == 0 || innerCount == 0 || width == 0 }
 
   /// Bytes from the first element to past the last; 0 for an empty view.
-  var byteReach: Int {
+  package var byteReach: Int {
     isEmpty
       ? 0
       : ((outerCount - 1) * outerStride + (innerCount - 1) * innerStride + width) * elementType.byteCount
   }
 
   /// Addresses from the first byte to past the last.
-  var addresses: Range<UInt> {
+  package var addresses: Range<UInt> {
     let first = unsafe UInt(bitPattern: base)
     return first..<first + UInt(byteReach)
   }

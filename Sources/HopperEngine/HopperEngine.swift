@@ -1,0 +1,113 @@
+import GPUDevice
+import HopperKernels
+import LatentAttention
+import Synchronization
+
+/// How a Hopper engine works, where there is a choice.
+public struct HopperEngineOptions: Sendable, Hashable {
+  /// Where partial results are combined.
+  public enum SecondStage: String, Sendable, Hashable, CaseIterable {
+    /// In the same launch, after all blocks have waited for each other.
+    case sameLaunch
+    /// By a second kernel, which may start while the first one ends (programmatic dependent launch).
+    case dependentLaunch
+  }
+
+  /// Where partial results are combined.
+  public var secondStage = SecondStage.sameLaunch
+  /// Number format of partial results.
+  public var partialType = ElementType.float32
+  /// Whether tiles that lie in whole pages are loaded by TMA.
+  public var usesTensorMaps = true
+
+  /// The defaults.
+  public init() {}
+}
+
+/// Runs plans on a Hopper GPU, real or simulated.
+///
+/// The views that it is given lie over the device's memory: their addresses are device addresses, and nothing here reads
+/// them. It takes 16-bit queries and caches of latent width 512 and rope width 64 or 0, everything else as the CPU engine
+/// does. Rows of queries and cache that are aligned to 16 bytes are fetched several times as fast as others.
+///
+/// Runs of one engine are ordered: they are put into one stream, the device's default one.
+public final class HopperEngine: AttentionEngine {
+  /// Mistakes of the caller, and what the device meets.
+  public typealias Failure = HopperEngineError
+
+  /// The device.
+  public let device: any GPUDevice
+  /// How it works.
+  public let options: HopperEngineOptions
+  private let state: Mutex<EngineState>
+
+  /// An engine on a device.
+  public init(device: any GPUDevice, options: HopperEngineOptions = HopperEngineOptions()) {
+    self.device = device
+    self.options = options
+    state = Mutex(EngineState())
+  }
+
+  /// Blocks that run at a time: one on each multiprocessor.
+  public var workerCount: Int { device.properties.multiprocessorCount }
+
+  /// Plans a batch for this device's multiprocessors.
+  ///
+  /// - Throws: ``HopperEngineError/problem(_:)`` where the batch does not fit the geometry or the kernels.
+  public func plan(
+    _ batch: Batch, geometry: AttentionGeometry, policy: any PlanningPolicy = BalancedPolicy()
+  ) throws(HopperEngineError) -> AttentionPlan {
+    try asProblem { () throws(ProblemError) in
+      try Self.check(geometry)
+      let planner = try Planner(
+        policy: policy, workerCount: workerCount, tileRows: HopperKernels.tileRows, costModel: .hopperEstimate
+      )
+      return try planner.plan(batch, geometry: geometry)
+    }
+  }
+
+  /// Computes attention for all rows of the plan's batch. It returns when the work is in the device's default stream.
+  ///
+  /// A plan made for another number of workers is fine if its tiles have at most 64 rows.
+  ///
+  /// - Throws: ``HopperEngineError``; nothing is launched for a ``HopperEngineError/problem(_:)``.
+  public func run(
+    _ plan: AttentionPlan, queries: QueryView, cache: CacheView, output: OutputView
+  ) throws(HopperEngineError) {
+    try asProblem { () throws(ProblemError) in
+      try Self.check(plan.geometry)
+      try CallValidation.check(
+        batch: plan.batch, geometry: plan.geometry, queries: queries, cache: cache, output: output)
+      try Self.check(queries.latent.elementType)
+    }
+    guard !plan.pieces.isEmpty else { return }
+    let call = EngineCall(
+      plan: plan, queries: queries, cache: cache, output: output, usesTensorMaps: options.usesTensorMaps)
+    try state.withLock { (state) throws(HopperEngineError) in
+      try state.launch(call, on: device, options)
+    }
+  }
+
+  /// - Throws: `ProblemError.outOfRange` for widths that the kernels are not made for.
+  private static func check(_ geometry: AttentionGeometry) throws(ProblemError) {
+    guard geometry.latentWidth == HopperKernels.latentWidth else {
+      throw ProblemError(
+        .outOfRange, "latentWidth", value: geometry.latentWidth,
+        requirement: "must be \(HopperKernels.latentWidth) on Hopper")
+    }
+    guard [0, HopperKernels.ropeWidth].contains(geometry.ropeWidth) else {
+      throw ProblemError(
+        .outOfRange, "ropeWidth", value: geometry.ropeWidth,
+        requirement: "must be 0 or \(HopperKernels.ropeWidth) on Hopper")
+    }
+  }
+
+  private static func check(_ type: ElementType) throws(ProblemError) {
+    guard type != .float32 else {
+      throw ProblemError(
+        .mismatch, "queries.latent.elementType", value: type.rawValue,
+        requirement: "must be bf16 or fp16 on Hopper"
+      )
+    }
+  }
+}
