@@ -55,6 +55,7 @@ let package = Package(
       name: "mla",
       dependencies: [
         "LatentAttention", "CPUEngine", "Workloads", "Reports", "PTX", "HopperKernels", "AssemblerTools",
+        "GPUDevice", "HopperEngine", "HopperSimulator",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .target(
@@ -83,6 +84,10 @@ let package = Package(
     .testTarget(
       name: "HopperKernelsTests",
       dependencies: ["HopperKernels", "PTX", "AssemblerTools", "AssemblerSupport"], swiftSettings: checked),
+    .testTarget(
+      name: "HopperEngineTests",
+      dependencies: ["HopperEngine", "HopperSimulator", "GPUDevice", "LatentAttention", "TestSupport"],
+      swiftSettings: checked),
     .testTarget(
       name: "GPUDeviceTests",
       dependencies: ["GPUDevice", "GPUDeviceConformance", "PTX", "AssemblerTools", "AssemblerSupport"],

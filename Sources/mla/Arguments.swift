@@ -6,11 +6,6 @@ extension ElementType: ExpressibleByArgument {}
 extension InstructionSet: ExpressibleByArgument {}
 extension PolicyName: ExpressibleByArgument {}
 
-/// Which engine runs the plans.
-enum EngineName: String, ExpressibleByArgument, CaseIterable {
-  case cpu
-}
-
 /// A list given as `16,128`.
 struct CommaList<Element: ExpressibleByArgument & Sendable>: ExpressibleByArgument, Sendable {
   let values: [Element]

@@ -48,14 +48,19 @@ struct CallWork {
   init() {}
 
   init(_ batch: Batch, geometry: AttentionGeometry, elementType: ElementType) {
+    flops = Double(Self.pairs(batch, geometry: geometry)) * Double(geometry.flopsPerPair)
     for request in 0..<batch.count {
-      var pairs = 0
-      for token in 0..<batch.queryCount(request) {
-        pairs += batch.visibleKeyCount(request: request, token: token)
-      }
-      flops += Double(pairs * geometry.headCount) * Double(geometry.flopsPerPair)
       let isRead = batch.queryCount(request) > 0
       keyBytes += isRead ? Double(batch.keyLengths[request] * geometry.keyWidth * elementType.byteCount) : 0
+    }
+  }
+
+  /// Pairs of a query row and a key that it sees.
+  static func pairs(_ batch: Batch, geometry: AttentionGeometry) -> Int {
+    (0..<batch.count).reduce(0) { sum, request in
+      (0..<batch.queryCount(request)).reduce(sum) {
+        $0 + batch.visibleKeyCount(request: request, token: $1) * geometry.headCount
+      }
     }
   }
 

@@ -1,5 +1,6 @@
 import ArgumentParser
-import CPUEngine
+import GPUDevice
+import HopperEngine
 import LatentAttention
 import Reports
 
@@ -9,7 +10,8 @@ struct Verify: ParsableCommand {
     abstract: "Check an engine against the double-precision oracle.",
     discussion: """
       Runs a fixed list of awkward cases first, then random ones; the planning policies take turns. A failure prints \
-      the command that runs that one case again, and the exit status is 1.
+      the command that runs that one case again, and the exit status is 1. Cases that the engine is not made for are \
+      passed over and counted. What a simulated device notices, such as a race, is a failure.
       """)
 
   @Option(help: "Random cases, after the awkward ones.") var cases = 100
@@ -18,9 +20,9 @@ struct Verify: ParsableCommand {
   var only: Int?
   @Option(help: "Element type of the random cases; the default is any.") var type: ElementType?
   @Option(help: "Heads of the random cases; the default is any.") var heads: Int?
-  @Option(help: "Instruction set; the default is the best there is.") var isa: InstructionSet?
-  @Option(help: "Threads; the default is all processors.") var threads: Int?
-  @Option(help: "Which engine.") var engine = EngineName.cpu
+  @Option(help: "Pass over cases of more multiplications of a row with a key; the default is none.")
+  var maximumPairs: Int?
+  @OptionGroup var choice: EngineChoice
   @Option(help: "Write the result to a JSON file.") var json: String?
 
   func validate() throws {
@@ -29,12 +31,11 @@ struct Verify: ParsableCommand {
   }
 
   func run() throws {
-    let engine = try CPUEngine(threadCount: threads, instructionSet: isa)
+    let chosen = try choice.choose()
     let awkward = CaseRecipe.awkward
     let indices = only.map { $0..<$0 + 1 } ?? 0..<awkward.count + cases
     var summary = VerificationSummary(
-      engine: self.engine.rawValue, isa: engine.instructionSet.rawValue, threads: engine.threadCount,
-      seed: seed)
+      engine: choice.engine.rawValue, isa: chosen.place, threads: chosen.threadCount, seed: seed)
     let progress = ProgressBar(label: "verify", total: indices.count)
     for index in indices {
       let recipe =
@@ -44,14 +45,17 @@ struct Verify: ParsableCommand {
           seed: seed, index: index - awkward.count,
           options: VerificationOptions(elementType: type, headCount: heads))
       let policy = PolicyName.allCases[index % PolicyName.allCases.count]
-      let comparison = try check(recipe, engine: engine, policy: policy.policy)
-      summary.add(comparison, of: recipe)
-      if !comparison.passed {
-        print(
-          "FAILED case \(index), policy \(policy.rawValue): \(recipe)\n  \(comparison)\n  again: \(command(index))"
-        )
+      if let outcome = try check(recipe, on: chosen, policy: policy.policy) {
+        summary.add(outcome.comparison, of: recipe, passed: outcome.passed)
+        if !outcome.passed {
+          print(
+            "FAILED case \(index), policy \(policy.rawValue): \(recipe)\n  \(outcome)\n  again: \(command(index))"
+          )
+        }
+      } else {
+        summary.passedOver += 1
       }
-      progress.update(summary.cases)
+      progress.update(summary.cases + summary.passedOver)
     }
     progress.finish()
     print(summary.description, terminator: "")
@@ -59,13 +63,33 @@ struct Verify: ParsableCommand {
     if summary.failures > 0 { throw ExitCode.failure }
   }
 
+  /// How a case came out.
+  private struct Outcome: CustomStringConvertible {
+    var comparison: Comparison
+    var findings: [any LaunchFinding]
+
+    var passed: Bool { comparison.passed && findings.isEmpty }
+
+    var description: String {
+      ([comparison.description] + findings.prefix(5).map(\.description)).joined(separator: "\n  ")
+    }
+  }
+
+  /// Nil for a case that is passed over.
   private func check(
-    _ recipe: CaseRecipe, engine: CPUEngine, policy: any PlanningPolicy
-  ) throws -> Comparison {
+    _ recipe: CaseRecipe, on chosen: EngineChoice.Chosen, policy: any PlanningPolicy
+  ) throws -> Outcome? {
     let problem = try VerificationCase(recipe)
-    let plan = try engine.plan(problem.batch, geometry: problem.geometry, policy: policy)
-    try engine.run(plan, queries: problem.queries, cache: problem.cache, output: problem.output)
-    return try problem.check()
+    if let maximumPairs, CallWork.pairs(problem.batch, geometry: problem.geometry) > maximumPairs {
+      return nil
+    }
+    do {
+      let plan = try chosen.engine.plan(problem.batch, geometry: problem.geometry, policy: policy)
+      try chosen.engine.run(plan, queries: problem.queries, cache: problem.cache, output: problem.output)
+    } catch HopperEngineError.problem {
+      return nil
+    }
+    return Outcome(comparison: try problem.check(), findings: chosen.device?.takeFindings() ?? [])
   }
 
   /// The command line that runs one case alone.
@@ -73,9 +97,7 @@ struct Verify: ParsableCommand {
     var words = ["mla verify --seed \(seed) --case \(index)"]
     if let type { words.append("--type \(type.rawValue)") }
     if let heads { words.append("--heads \(heads)") }
-    if let isa { words.append("--isa \(isa.rawValue)") }
-    if let threads { words.append("--threads \(threads)") }
-    return words.joined(separator: " ")
+    return (words + choice.words).joined(separator: " ")
   }
 }
 
@@ -97,6 +119,8 @@ struct VerificationSummary: Encodable {
   let seed: UInt64
   private(set) var cases = 0
   private(set) var failures = 0
+  /// Cases that the engine is not made for, or that are too large.
+  var passedOver = 0
   private(set) var byType: [String: Worst] = [:]
 
   init(engine: String, isa: String, threads: Int, seed: UInt64) {
@@ -106,9 +130,9 @@ struct VerificationSummary: Encodable {
     self.seed = seed
   }
 
-  mutating func add(_ comparison: Comparison, of recipe: CaseRecipe) {
+  mutating func add(_ comparison: Comparison, of recipe: CaseRecipe, passed: Bool) {
     cases += 1
-    if !comparison.passed { failures += 1 }
+    if !passed { failures += 1 }
     var worst = byType[recipe.elementType.rawValue, default: Worst()]
     worst.cases += 1
     worst.rows += comparison.rowCount
@@ -132,7 +156,8 @@ struct VerificationSummary: Encodable {
         NumberFormat.significant(worst.lseErrorShareOfBound),
       ])
     }
-    let verdict = failures == 0 ? "all passed" : "\(failures) FAILED"
+    let rest = passedOver == 0 ? "" : ", \(passedOver) passed over"
+    let verdict = (failures == 0 ? "all passed" : "\(failures) FAILED") + rest
     return "\(engine) \(isa), \(threads) threads, seed \(seed): \(cases) cases, \(verdict)\n\(table.text())"
   }
 }

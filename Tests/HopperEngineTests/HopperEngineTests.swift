@@ -1,0 +1,184 @@
+import GPUDevice
+import HopperEngine
+import HopperSimulator
+import LatentAttention
+import TestSupport
+import Testing
+
+@Suite("Hopper engine on a simulated device")
+struct HopperEngineTests {
+  /// Every way to load and to merge; cases take turns.
+  private static let options: [HopperEngineOptions] = {
+    var alone = HopperEngineOptions()
+    alone.secondStage = .dependentLaunch
+    var rows = HopperEngineOptions()
+    rows.usesTensorMaps = false
+    // No less precise than the inputs: fp16 holds what bf16 does not.
+    rows.partialType = .float16
+    return [HopperEngineOptions(), alone, rows]
+  }()
+
+  private static func engine(
+    _ options: HopperEngineOptions = HopperEngineOptions(), threads: Int? = nil
+  ) -> HostHopperEngine {
+    HostHopperEngine(HopperEngine(device: SimulatedGPU(.h100, threadCount: threads), options: options))
+  }
+
+  private func expectRight(
+    _ recipe: CaseRecipe, on engine: HostHopperEngine, policy: any PlanningPolicy
+  ) throws {
+    let problem = try VerificationCase(recipe)
+    let plan = try engine.plan(problem.batch, geometry: problem.geometry, policy: policy)
+    try engine.run(plan, queries: problem.queries, cache: problem.cache, output: problem.output)
+    let comparison = try problem.check()
+    #expect(comparison.passed, "\(recipe), \(policy.name): \(comparison)")
+    let findings = engine.engine.device.takeFindings()
+    #expect(findings.isEmpty, "\(recipe), \(policy.name): \(findings.map(\.description))")
+  }
+
+  @Test("Awkward cases", arguments: 0..<3)
+  func awkwardCases(turn: Int) throws {
+    let engine = Self.engine(Self.options[turn])
+    let isOurs = { (recipe: CaseRecipe) in
+      recipe.elementType != .float32 && recipe.latentWidth == 512 && [0, 64].contains(recipe.ropeWidth)
+    }
+    let recipes = CaseRecipe.awkward.filter(isOurs).enumerated().filter { $0.offset % 3 == turn }
+    #expect(recipes.count > 15)
+    for (index, recipe) in recipes {
+      let policies = PolicyName.allCases
+      try expectRight(recipe, on: engine, policy: policies[index % policies.count].policy)
+    }
+  }
+
+  /// Pieces of many tiles, whose last one is not full: rows are loaded after boxes, into places that were used before.
+  @Test("Long pieces, pages of every kind of box", arguments: [1, 16, 48, 32, 64, 80, 192])
+  func longPieces(pageSize: Int) throws {
+    var recipe = CaseRecipe("long pieces", requests: [.init(2, 333), .init(1, 640), .init(1, 257)])
+    recipe.pageSize = pageSize
+    try expectRight(recipe, on: Self.engine(), policy: BatchInvariantPolicy(chunkKeys: 4096))
+  }
+
+  /// No piece but the first begins with a tile or a box.
+  private struct OddPieces: PlanningPolicy {
+    let name = "pieces of 83 keys"
+
+    func assignPieces(_ problem: PlanningProblem) -> [PieceAssignment] {
+      problem.tiles.enumerated().flatMap { tile, shape in
+        stride(from: 0, to: shape.keyCount, by: 83).map {
+          PieceAssignment(
+            tile: tile, keyStart: $0, keyEnd: min($0 + 83, shape.keyCount), worker: $0 % problem.workerCount)
+        }
+      }
+    }
+  }
+
+  @Test func piecesThatAreNoTiles() throws {
+    var recipe = CaseRecipe("odd pieces", requests: [.init(3, 400), .init(1, 90)])
+    recipe.pageSize = 32
+    try expectRight(recipe, on: Self.engine(), policy: OddPieces())
+  }
+
+  @Test("Plans for other numbers of workers", arguments: [1, 5, 300])
+  func foreignPlans(workers: Int) throws {
+    let recipe = CaseRecipe("plan for others", requests: [.init(2, 500), .init(1, 0), .init(3, 40)])
+    let problem = try VerificationCase(recipe)
+    let planner = try Planner(workerCount: workers, tileRows: 64, costModel: .hopperEstimate)
+    let plan = try planner.plan(problem.batch, geometry: problem.geometry)
+    try Self.engine().run(plan, queries: problem.queries, cache: problem.cache, output: problem.output)
+    let comparison = try problem.check()
+    #expect(comparison.passed, "\(comparison)")
+  }
+
+  @Test func sameBitsWithAnyNumberOfSimulatorThreads() throws {
+    let recipe = CaseRecipe("threads", requests: [.init(2, 300), .init(1, 700)])
+    let results = try [1, 3].map { threads in
+      let problem = try VerificationCase(recipe)
+      let engine = Self.engine(threads: threads)
+      let plan = try engine.plan(problem.batch, geometry: problem.geometry)
+      try engine.run(plan, queries: problem.queries, cache: problem.cache, output: problem.output)
+      return numbers(problem.output, tokens: problem.batch.queryTokenCount)
+    }
+    #expect(results[0] == results[1])
+  }
+
+  @Test func batchInvariantResultsDoNotDependOnTheBatch() throws {
+    let problem = try VerificationCase(
+      CaseRecipe("batch", requests: [.init(2, 600), .init(2, 70), .init(1, 900)]))
+    let (batch, geometry, policy) = (problem.batch, problem.geometry, BatchInvariantPolicy(chunkKeys: 256))
+    let engine = Self.engine()
+    let plan = try engine.plan(batch, geometry: geometry, policy: policy)
+    try engine.run(plan, queries: problem.queries, cache: problem.cache, output: problem.output)
+    let among = numbers(problem.output, tokens: 2)
+    let first = try Batch(
+      queryOffsets: [0, 2], pageOffsets: Array(batch.pageOffsets[...1]), pageIndices: batch.pageIndices,
+      keyLengths: [600], pageSize: batch.pageSize, poolPageCount: batch.poolPageCount, isCausal: true)
+    let output = OutputView(
+      output: problem.output.output.prefix(2), lse: problem.output.lse?.prefix(2),
+      lseBase: problem.output.lseBase)
+    try engine.run(
+      engine.plan(first, geometry: geometry, policy: policy),
+      queries: QueryView(
+        latent: problem.queries.latent.prefix(2), rope: problem.queries.rope?.prefix(2)),
+      cache: problem.cache, output: output)
+    #expect(numbers(output, tokens: 2) == among)
+  }
+
+  /// Outputs and LSEs of the first tokens, exactly.
+  private func numbers(_ view: OutputView, tokens: Int) -> [[Double]] {
+    (0..<tokens).map { token in
+      (0..<view.output.view.innerCount).flatMap { head in
+        view.output.view.row(token, head).map(Double.init)
+          + (view.lse.map { [$0.view.element(token, head, 0)] } ?? [])
+      }
+    }
+  }
+
+  @Test func whatTheKernelsAreNotMadeFor() throws {
+    let engine = Self.engine()
+    for (latent, rope, field) in [(256, 64, "latentWidth"), (512, 32, "ropeWidth")] {
+      var recipe = CaseRecipe("widths", requests: [.init(1, 3)])
+      recipe.latentWidth = latent
+      recipe.ropeWidth = rope
+      let problem = try VerificationCase(recipe)
+      #expect(throws: Refusal(field)) {
+        try Refusal.of { () throws(HopperEngineError) in
+          _ = try engine.plan(problem.batch, geometry: problem.geometry)
+        }
+      }
+    }
+    var recipe = CaseRecipe("type", requests: [.init(1, 3)])
+    (recipe.elementType, recipe.outputType) = (.float32, .float32)
+    let problem = try VerificationCase(recipe)
+    let plan = try engine.plan(problem.batch, geometry: problem.geometry)
+    #expect(throws: Refusal("queries.latent.elementType")) {
+      try Refusal.of { () throws(HopperEngineError) in
+        try engine.run(plan, queries: problem.queries, cache: problem.cache, output: problem.output)
+      }
+    }
+    let wide = try Planner(workerCount: 2, tileRows: 128, costModel: .hopperEstimate)
+    let sixteenBit = try VerificationCase(CaseRecipe("tiles", requests: [.init(8, 3)]))
+    let tall = try wide.plan(sixteenBit.batch, geometry: sixteenBit.geometry)
+    #expect(throws: Refusal("plan.pieces.rowCount")) {
+      try Refusal.of { () throws(HopperEngineError) in
+        try engine.run(
+          tall, queries: sixteenBit.queries, cache: sixteenBit.cache, output: sixteenBit.output)
+      }
+    }
+  }
+}
+
+/// The field that a problem names.
+private struct Refusal: Error, Equatable {
+  let field: String
+
+  init(_ field: String) { self.field = field }
+
+  static func of(_ body: () throws(HopperEngineError) -> Void) throws {
+    do {
+      try body()
+    } catch {
+      if case .problem(let problem) = error { throw Refusal(problem.field) }
+      throw error
+    }
+  }
+}
