@@ -6,5 +6,5 @@ struct Mla: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "mla",
     abstract: "Multi-head latent attention: replay request traces, measure, verify, plan.",
-    subcommands: [Replay.self, Bench.self, Verify.self, Plan.self, Kernels.self])
+    subcommands: [Replay.self, Bench.self, Verify.self, Plan.self, Simulate.self, Kernels.self])
 }

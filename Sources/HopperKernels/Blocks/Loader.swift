@@ -52,13 +52,17 @@ struct Loader<Element: DecodeElement> {
     }
   }
 
+  /// The queries come first where the threads that copy them then wait for the first tile's rows; boxes keep nobody
+  /// waiting, and go ahead of them.
   private func load(_ piece: LoadedPiece) {
-    queries.start(piece)
+    let boxesGoAhead = boxes != nil
+    if !boxesGoAhead { queries.start(piece) }
     lookUpPages(piece, from: piece.keyStart)
     k.for("pair", from: 0, to: piece.tileCount, step: 2, isUniform: true) { first in
       load(piece, tile: first, side: 0)
-      k.if(first == 0, isUniform: true) { queries.finish(thread: thread) }
+      if boxesGoAhead { k.if(first == 0, isUniform: true) { queries.start(piece) } }
       k.if(first + 1 < piece.tileCount, isUniform: true) { load(piece, tile: first + 1, side: 1) }
+      k.if(first == 0, isUniform: true) { queries.finish(thread: thread) }
     }
   }
 

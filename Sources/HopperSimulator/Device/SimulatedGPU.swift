@@ -21,13 +21,16 @@ public final class SimulatedGPU: GPUDevice {
   ///   - description: what is simulated.
   ///   - threadCount: threads that simulate, all of the machine's when nil. Results and cycles do not depend on it.
   ///   - instructionLimit: instructions of warps after which a launch fails.
+  ///   - trace: what launches write a trace of, nothing when nil.
   public init(
-    _ description: DeviceDescription = .h100, threadCount: Int? = nil, instructionLimit: UInt64 = .max
+    _ description: DeviceDescription = .h100, threadCount: Int? = nil, instructionLimit: UInt64 = .max,
+    trace: TraceRequest? = nil
   ) {
     self.description = description
     properties = description.properties
     let simulator = Simulator(description)
     simulator.instructionLimit = instructionLimit
+    simulator.trace = trace
     if let threadCount { simulator.threadCount = max(1, threadCount) }
     context = SimulatedContext(simulator)
     defaultStream = SimulatedStream(context)

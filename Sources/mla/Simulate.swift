@@ -1,0 +1,112 @@
+import ArgumentParser
+import HopperEngine
+import HopperSimulator
+import LatentAttention
+import Reports
+
+/// Runs one decode call on a simulated Hopper GPU and says where its time goes.
+struct Simulate: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Simulate one decode call on a Hopper GPU.",
+    discussion: """
+      The numbers in the tensors mean nothing; what the call costs does not depend on them, but for rescaling that a \
+      rising maximum asks for. Shares of units are over the time of a launch. TFLOP/s and KV GB/s are over the time from \
+      the first block's start to the last one's end of all launches: 2·(key width + latent width) per query row and \
+      visible key, each cached byte once. Every figure is simulated.
+      """)
+
+  @Option(help: "Query heads.") var heads = 128
+  @Option(help: "Requests in the batch.") var batch = 128
+  @Option(help: "Keys of each request.") var kv = 4096
+  @Option(help: "Query tokens of each request.") var query = 1
+  @Option(help: "Tokens per page.") var pageSize = 64
+  @Option(help: "Element type of queries and cache: bf16 or fp16.") var type = ElementType.bfloat16
+  @Option(help: "Simulated device: h100, h800, h200, h20.") var device = "h100"
+  @Option(help: "Planning policy.") var policy = PolicyName.balanced
+  @Option(help: "Where partial results are merged.") var secondStage = HopperEngineOptions.SecondStage
+    .sameLaunch
+  @Option(help: "Type of partial results.") var partials = ElementType.float32
+  @Option(help: "Threads that simulate; the default is all processors.") var threads: Int?
+  @Option(help: "Write a trace of the first four blocks for ui.perfetto.dev.") var trace: String?
+  @Option(help: "Write the result to a JSON file.") var json: String?
+
+  func validate() throws {
+    for (value, option) in [
+      (heads, "--heads"), (batch, "--batch"), (kv, "--kv"), (query, "--query"), (pageSize, "--page-size"),
+    ] {
+      try mla.validate(option, value)
+    }
+  }
+
+  func run() throws {
+    guard let description = DeviceDescription(name: device) else {
+      let names = DeviceDescription.all.map(\.name).joined(separator: ", ")
+      throw ValidationError("--device = \(device): must be one of \(names)")
+    }
+    let simulated = SimulatedGPU(
+      description, threadCount: threads, trace: trace == nil ? nil : TraceRequest())
+    var options = HopperEngineOptions()
+    options.secondStage = secondStage
+    options.partialType = partials
+    let simulation = try DecodeSimulation(shape, engine: HopperEngine(device: simulated, options: options))
+    let plan = try simulation.plan(policy.policy)
+    try simulation.run(plan)
+    let launches = simulated.takeLaunches()
+    let result = SimulationResult(
+      shape, device: device, plan: plan, launches: launches,
+      work: CallWork(simulation.batch, geometry: simulation.geometry, elementType: type))
+    for launch in launches { print(launch.report) }
+    print(result.description)
+    if let trace, let first = launches.first?.report.trace { try FileWriter.write(first.json, to: trace) }
+    if let json { try JSONOutput.write(result, to: json) }
+    let findings = simulated.takeFindings()
+    for finding in findings { print(finding) }
+    if !findings.isEmpty { throw ExitCode.failure }
+  }
+
+  private var shape: DecodeSimulation.Shape {
+    DecodeSimulation.Shape(
+      heads: heads, batch: batch, keys: kv, queries: query, pageSize: pageSize, elementType: type)
+  }
+}
+
+/// What a simulated call came to.
+private struct SimulationResult: Encodable, CustomStringConvertible {
+  let heads, batch, kv, query, pageSize: Int
+  let type, device: String
+  let seconds, teraflops, kvGBps, tensorUtilisation, dramUtilisation: Double
+  let plan: PlanStatistics
+  let launches: [LaunchReport]
+
+  init(
+    _ shape: DecodeSimulation.Shape, device: String, plan: AttentionPlan, launches: [SimulatedLaunch],
+    work: CallWork
+  ) {
+    (heads, batch, kv, query) = (shape.heads, shape.batch, shape.keys, shape.queries)
+    (pageSize, type, self.device) = (shape.pageSize, shape.elementType.rawValue, device)
+    self.plan = plan.statistics
+    self.launches = launches.map(\.report)
+    let start = launches.map(\.start).min() ?? .zero
+    let seconds = ((launches.map(\.end).max() ?? .zero) - start).inSeconds
+    self.seconds = seconds
+    teraflops = work.flops / seconds * 1e-12
+    kvGBps = work.keyBytes / seconds * 1e-9
+    func used(_ unit: UnitReport.Name) -> Double {
+      launches.reduce(0) { $0 + ($1.report.unit(unit)?.utilisation ?? 0) * $1.report.seconds } / seconds
+    }
+    tensorUtilisation = used(.tensor)
+    dramUtilisation = used(.dram)
+  }
+
+  var description: String {
+    let percent = { (share: Double) in NumberFormat.significant(100 * share) + " %" }
+    return """
+      \(heads) heads, batch \(batch), \(kv) keys, \(query) query tokens, \(type): \
+      \(NumberFormat.significant(seconds * 1e6)) µs, \(NumberFormat.significant(teraflops)) TFLOP/s, \
+      KV \(NumberFormat.significant(kvGBps)) GB/s
+      tensor cores used \(percent(tensorUtilisation)), DRAM \(percent(dramUtilisation)) of what streams reach
+      plan \(plan.policy): \(plan.pieceCount) pieces, \(plan.partialPieceCount) of them partial, makespan \
+      \(NumberFormat.significant(plan.makespanRatio)) of the bound, \(plan.mergeRowCount) rows to merge
+      """
+  }
+}

@@ -1,0 +1,145 @@
+import GPUDevice
+import HopperEngine
+import HopperSimulator
+import LatentAttention
+import Synchronization
+import Testing
+
+/// Faults planted in a copy of the decode kernel or of its plan: each must be noticed, by a wrong result, by what the device
+/// notices, or by a launch that fails. A check that lets one pass is worth nothing.
+@Suite("Hopper engine: planted faults")
+struct FaultTests {
+  /// A change of a kernel's text.
+  struct Fault: Sendable, CustomTestStringConvertible {
+    let testDescription: String
+    /// How many places match.
+    let places: Int
+    let pattern: String
+    let replacement: String
+
+    init(_ name: String, places: Int, _ pattern: String, _ replacement: String) {
+      (testDescription, self.places, self.pattern, self.replacement) = (name, places, pattern, replacement)
+    }
+  }
+
+  private static let faults = [
+    Fault("no wait for the even tile's probabilities", places: 2, #"bar\.sync 1, 256;"#, ""),
+    Fault("no wait for the odd tile's probabilities", places: 1, #"bar\.sync 2, 256;"#, ""),
+    Fault(
+      "an even tile is taken before it is there", places: 1, #"mov\.u32 %keys_phase, 0;"#,
+      "mov.u32 %keys_phase, 1;"),
+    Fault(
+      "an odd tile is loaded before its place is free", places: 1, #"xor\.b32 %odd_phase, %odd_phase, 1;"#, ""
+    ),
+    Fault(
+      "the loader's warps overtake the one that waits", places: 2,
+      #"bar\.sync 3, 128;(?=\s+\.loc [^\n]*\s+ld\.param)"#, ""),
+    Fault(
+      "no rescaling", places: 640,
+      #"mul\.ftz\.f32 %output(?:_\d+)+, %output(?:_\d+)+, %correction(?:_\d+)?;"#, ""),
+    Fault("a row sees one key more", places: 64, #"setp\.gt\.s32 (%p\d+, %seen)"#, "setp.ge.s32 $1"),
+    Fault(
+      "a row sees one key less", places: 4, #"sub\.s32 (%seen[_0-9]*), %r\d+, %column[_0-9]*;"#,
+      "$0 sub.s32 $1, $1, 1;"),
+    Fault("a panel signals the next one's barrier", places: 1, #"\[full\+8\], 8192"#, "[full+16], 8192"),
+    Fault(
+      "a panel is loaded twice, the one before not at all", places: 1,
+      #"\{0, (%slot[_0-9]*, %box_pages_0\}\], \[full\])"#, "{64, $1"),
+  ]
+
+  /// Pieces of many tiles, causal rows, tails, and maxima that rise to the end.
+  private static let recipe: CaseRecipe = {
+    var recipe = CaseRecipe("faults", requests: [.init(2, 333), .init(1, 640), .init(1, 257)])
+    recipe.values = .rising
+    return recipe
+  }()
+
+  private enum Outcome: Equatable {
+    case unnoticed
+    case wrongResult
+    case findings
+    case failedLaunch
+  }
+
+  /// Runs the case on a device that changes kernels, with a plan that may have been changed.
+  private func outcome(
+    changingPlan: (AttentionPlan) -> AttentionPlan = { $0 }, _ policy: any PlanningPolicy,
+    _ change: @escaping @Sendable (String) -> String
+  ) throws -> Outcome {
+    let device = ChangingDevice(SimulatedGPU(.h100, instructionLimit: 20_000_000), change)
+    let engine = HostHopperEngine(HopperEngine(device: device))
+    let problem = try VerificationCase(Self.recipe)
+    let plan = changingPlan(try engine.plan(problem.batch, geometry: problem.geometry, policy: policy))
+    do {
+      try engine.run(plan, queries: problem.queries, cache: problem.cache, output: problem.output)
+    } catch .device(.kernelFailed) {
+      return .failedLaunch
+    }
+    if !device.takeFindings().isEmpty { return .findings }
+    return try problem.check().passed ? .unnoticed : .wrongResult
+  }
+
+  private static let unsplit = BatchInvariantPolicy(chunkKeys: 4096)
+
+  @Test func withoutFaultNothingIsNoticed() throws {
+    #expect(try outcome(Self.unsplit) { $0 } == .unnoticed)
+  }
+
+  @Test("A fault of the kernel is noticed", arguments: faults)
+  func kernelFault(_ fault: Fault) throws {
+    let places = Mutex(0)
+    let outcome = try self.outcome(Self.unsplit) { text in
+      guard let pattern = try? Regex(fault.pattern) else { return text }
+      return text.replacing(pattern) { match in
+        places.withLock { $0 += 1 }
+        let group = match.output.count > 1 ? match.output[1].substring.map(String.init) ?? "" : ""
+        return fault.replacement.replacing("$0", with: text[match.range]).replacing("$1", with: group)
+      }
+    }
+    #expect(places.withLock { $0 } == fault.places)
+    #expect(outcome != .unnoticed)
+  }
+
+  @Test func partialSlotsSharedByTwoPieces() throws {
+    let outcome = try self.outcome(
+      changingPlan: { plan in
+        var pieces = plan.pieces
+        let partial = pieces.indices.filter { pieces[$0].partialRow != nil }
+        pieces[partial[1]].partialRow = pieces[partial[0]].partialRow
+        return AttentionPlan(
+          geometry: plan.geometry, batch: plan.batch, pieces: pieces, pieceOffsets: plan.pieceOffsets,
+          mergeJobs: plan.mergeJobs, mergeOffsets: plan.mergeOffsets, partialRowCount: plan.partialRowCount,
+          statistics: plan.statistics)
+      }, BatchInvariantPolicy(chunkKeys: 128)
+    ) { $0 }
+    #expect(outcome != .unnoticed)
+  }
+}
+
+/// A device that changes the text of the modules that it loads.
+private final class ChangingDevice: GPUDevice {
+  private let device: any GPUDevice
+  private let change: @Sendable (String) -> String
+
+  init(_ device: any GPUDevice, _ change: @escaping @Sendable (String) -> String) {
+    (self.device, self.change) = (device, change)
+  }
+
+  var properties: DeviceProperties { device.properties }
+  var defaultStream: any GPUStream { device.defaultStream }
+
+  func allocate(byteCount: Int) throws(GPUDeviceError) -> DeviceMemory {
+    try device.allocate(byteCount: byteCount)
+  }
+
+  func load(ptx: String) throws(GPUDeviceError) -> any GPUModule { try device.load(ptx: change(ptx)) }
+
+  func makeTensorMap(_ description: TensorMapDescription) throws(GPUDeviceError) -> TensorMap {
+    try device.makeTensorMap(description)
+  }
+
+  func makeStream() throws(GPUDeviceError) -> any GPUStream { try device.makeStream() }
+  func makeEvent() throws(GPUDeviceError) -> any GPUEvent { try device.makeEvent() }
+  func synchronize() throws(GPUDeviceError) { try device.synchronize() }
+  func takeFindings() -> [any LaunchFinding] { device.takeFindings() }
+}
