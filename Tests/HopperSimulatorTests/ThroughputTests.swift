@@ -5,7 +5,7 @@ import PTX
 import Testing
 
 /// How fast the simulator is: printed, never asserted. Run with `MLA_THROUGHPUT=1`.
-@Suite("Throughput", .enabled(if: ProcessInfo.processInfo.environment["MLA_THROUGHPUT"] != nil))
+@Suite("Throughput", .serialized, .enabled(if: ProcessInfo.processInfo.environment["MLA_THROUGHPUT"] != nil))
 struct ThroughputTests {
   static let loops: [(name: String, body: String)] = [
     (
@@ -69,5 +69,17 @@ struct ThroughputTests {
         "\(name), \(threads) threads, hazard checks \(checks ? "on" : "off"): \((rate * 10).rounded() / 10) M warp-instructions/s, \(report.instructionCount) in \(report.cycles) cycles"
       )
     }
+  }
+
+  @Test("Bytes per second of a stream by TMA, in tiles of 16 KB")
+  func stream() throws {
+    let byteCount = 1 << 28
+    let device = Simulator()
+    let start = ContinuousClock.now
+    let report = try StreamKernel(byteCount: byteCount, rounds: 4, writes: false).run(device)
+    let seconds = (ContinuousClock.now - start) / .seconds(1)
+    print(
+      "stream: \((Double(4 * byteCount) / seconds / 1e6).rounded()) MB/s, \(report.cycles) cycles, \(report.memory.dramReadBytes) bytes from DRAM"
+    )
   }
 }

@@ -100,7 +100,7 @@ extension Interpreter {
     let byteCount = Int(i.elementBytes)
     let ignored = lanes.predicate(i.e)
     var moves: [CopyMove] = []
-    var access = MemoryAccess(byteCount: byteCount)
+    var access = unsafe MemoryAccess(byteCount: byteCount, in: addresses)
     var sources: UInt32 = 0
     let number = warp.hazards?.copies.start(lane: 0) ?? 0
     var rest = lanes.active

@@ -11,7 +11,7 @@ extension Interpreter {
       return .next
     }
     let isWide = element.byteCount == 8
-    var access = MemoryAccess(byteCount: element.byteCount)
+    var access = unsafe MemoryAccess(byteCount: element.byteCount, in: addresses)
     var rest = lanes.active
     while rest != 0 {
       let lane = rest.trailingZeroBitCount

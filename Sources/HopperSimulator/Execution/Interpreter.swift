@@ -51,6 +51,10 @@ enum Outcome {
   var lastAllocation: GlobalMemory.Allocation?
   /// Two rows for results that only some lanes keep.
   private let scratch: UnsafeMutableRawPointer
+  /// Addresses of the access that is being made, of each lane.
+  let addresses: UnsafeMutablePointer<UInt64>
+  /// Four matrices of 8 × 8 that are being loaded.
+  let matrixWords: UnsafeMutablePointer<UInt32>
   /// When each warp can go on; the largest number for one that cannot, and for none.
   private let slots: UnsafeMutablePointer<UInt64>
   private let slotCount: Int
@@ -65,6 +69,9 @@ enum Outcome {
     blockCounts = Array(repeating: 0, count: processors.count)
     issueCounts = Array(repeating: 0, count: processors.count)
     unsafe scratch = .allocate(byteCount: 256, alignment: 64)
+    unsafe addresses = .allocate(capacity: 32)
+    unsafe addresses.initialize(repeating: 0, count: 32)
+    unsafe matrixWords = .allocate(capacity: 128)
     warpCount = Cluster.warpCount(launch) * processors.count
     slotCount = residentClusters * warpCount
     unsafe slots = .allocate(capacity: slotCount)
@@ -73,6 +80,8 @@ enum Outcome {
 
   deinit {
     unsafe scratch.deallocate()
+    unsafe addresses.deallocate()
+    unsafe matrixWords.deallocate()
     unsafe slots.deallocate()
   }
 

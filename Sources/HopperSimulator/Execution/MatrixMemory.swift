@@ -17,18 +17,19 @@ extension Interpreter {
     // Lanes of the first so many eights have the addresses of rows.
     var rows = lanes
     rows.active = count == 4 ? .max : 1 << UInt32(8 * count) - 1
-    let access = MemoryAccess(i, rows, byteCount: 16)
+    let access = unsafe MemoryAccess(i, rows, byteCount: 16, in: addresses)
     let region = try region(access, i, rows.active, warp, place)
     if i.opcode == .matrixLoad {
-      var words = InlineArray<128, UInt32>(repeating: 0)
+      let words = unsafe matrixWords
       try unsafe forEachLane(access, region, 0, rows.active, i, warp, place) { lane, row in
         for word in 0..<4 {
-          words[4 * lane + word] = unsafe row.load(fromByteOffset: 4 * word, as: UInt32.self)
+          unsafe words[4 * lane + word] = row.load(fromByteOffset: 4 * word, as: UInt32.self)
         }
       }
       for matrix in 0..<count {
         unsafe lanes.setWords(slots[matrix]) { lane in
-          i.operation == 0 ? words[32 * matrix + lane] : Self.transposed(lane) { words[32 * matrix + $0] }
+          i.operation == 0
+            ? unsafe words[32 * matrix + lane] : Self.transposed(lane) { unsafe words[32 * matrix + $0] }
         }
       }
     } else {

@@ -87,7 +87,7 @@ extension Interpreter {
     let elementBytes = Int(i.elementBytes)
     let count = Int(i.elementCount)
     let vectors = unsafe warp.fragments[place].frame.program.code.vectors + Int(i.extra)
-    let access = MemoryAccess(i, lanes, byteCount: elementBytes * count)
+    let access = unsafe MemoryAccess(i, lanes, byteCount: elementBytes * count, in: addresses)
     let region = try region(access, i, lanes.active, warp, place)
     for element in 0..<count {
       let slot = unsafe vectors[element]
@@ -143,7 +143,7 @@ extension Interpreter {
     let elementBytes = Int(i.elementBytes)
     let count = Int(i.elementCount)
     let vectors = unsafe warp.fragments[place].frame.program.code.vectors + Int(i.extra)
-    let access = MemoryAccess(i, lanes, byteCount: elementBytes * count)
+    let access = unsafe MemoryAccess(i, lanes, byteCount: elementBytes * count, in: addresses)
     let region = try region(access, i, lanes.active, warp, place)
     let isWide = i.operation & LoadFlag.wide != 0
     for element in 0..<count {
@@ -303,8 +303,9 @@ extension Interpreter {
 }
 
 /// The addresses of one access of a warp.
-struct MemoryAccess {
-  private var addresses = InlineArray<32, UInt64>(repeating: 0)
+@safe struct MemoryAccess {
+  /// Of each lane; in memory of the interpreter, which works at one access at a time.
+  private let addresses: UnsafeMutablePointer<UInt64>
   /// Of each lane.
   let byteCount: Int
   /// Of the first lane.
@@ -318,15 +319,18 @@ struct MemoryAccess {
   private var next: UInt64 = 0
   private var isEmpty = true
 
-  /// Without lanes.
-  init(byteCount: Int) {
+  /// Without lanes. `addresses` has room for those of 32.
+  @unsafe init(byteCount: Int, in addresses: UnsafeMutablePointer<UInt64>) {
     self.byteCount = byteCount
+    unsafe self.addresses = addresses
   }
 
   /// Of a load or store.
   @inline(__always)
-  init(_ i: DecodedInstruction, _ lanes: LaneContext, byteCount: Int) {
-    self.byteCount = byteCount
+  @unsafe init(
+    _ i: DecodedInstruction, _ lanes: LaneContext, byteCount: Int, in addresses: UnsafeMutablePointer<UInt64>
+  ) {
+    unsafe self.init(byteCount: byteCount, in: addresses)
     let offset = UInt64(bitPattern: i.immediate)
     lanes.forEachActiveLane { lane in
       if i.a == DecodedInstruction.noBase {
@@ -351,11 +355,11 @@ struct MemoryAccess {
     lowest = min(lowest, address)
     highest = max(highest, address)
     joined |= address
-    addresses[lane] = address
+    unsafe addresses[lane] = address
   }
 
   @inline(__always)
-  subscript(lane: Int) -> UInt64 { addresses[lane] }
+  subscript(lane: Int) -> UInt64 { unsafe addresses[lane] }
 
   /// Whether every address is a multiple of the access's size.
   var isAligned: Bool { joined & UInt64(byteCount - 1) == 0 }
@@ -383,7 +387,7 @@ struct MemoryAccess {
     }
     // Everybody reads the same.
     if lowest == highest { return (1, 1) }
-    let (total, least) = BankConflicts.wavefronts({ addresses[$0] }, active: active, byteCount: byteCount)
+    let (total, least) = BankConflicts.wavefronts({ self[$0] }, active: active, byteCount: byteCount)
     return (total, least)
   }
 
@@ -400,13 +404,13 @@ struct MemoryAccess {
   func forEachSector(_ active: UInt32, _ body: (UInt64, Int) -> Void) {
     var rest = active
     while rest != 0 {
-      let sector = addresses[rest.trailingZeroBitCount] / L2Cache.sectorBytes
+      let sector = self[rest.trailingZeroBitCount] / L2Cache.sectorBytes
       var same: UInt32 = 0
       var others = rest
       while others != 0 {
         let lane = others.trailingZeroBitCount
         others &= others &- 1
-        if addresses[lane] / L2Cache.sectorBytes == sector { same |= 1 << UInt32(lane) }
+        if self[lane] / L2Cache.sectorBytes == sector { same |= 1 << UInt32(lane) }
       }
       rest &= ~same
       body(sector, same.nonzeroBitCount)
@@ -419,13 +423,13 @@ struct MemoryAccess {
     var most = 0
     var rest = active
     while rest != 0 {
-      let address = addresses[rest.trailingZeroBitCount]
+      let address = self[rest.trailingZeroBitCount]
       var count = 0
       var others = rest
       while others != 0 {
         let lane = others.trailingZeroBitCount
         others &= others &- 1
-        if addresses[lane] == address {
+        if self[lane] == address {
           count += 1
           rest &= ~(1 << UInt32(lane))
         }
