@@ -38,10 +38,9 @@ struct GemmRun {
   static let guardBits: UInt16 = 0xABCD
 
   /// The bits of C, its rows at multiples of 16 bytes, and what the launch came to.
-  func run(_ module: Module, _ kernel: String, sharedByteCount: Int) throws -> (
-    c: [UInt16], report: LaunchReport
-  ) {
-    let device = Simulator()
+  func run(
+    _ module: Module, _ kernel: String, sharedByteCount: Int, on device: Simulator = Simulator()
+  ) throws -> (c: [UInt16], report: LaunchReport) {
     let memory = DeviceMemory(device)
     let pitchC = Self.pitch(n)
     let c = try memory.copy([UInt16](repeating: Self.guardBits, count: m * pitchC))
@@ -66,9 +65,12 @@ struct GemmRun {
     return try (memory.read(c, count: m * pitchC, as: UInt16.self), report)
   }
 
-  func run(_ gemm: GemmKernel) throws -> (c: [UInt16], report: LaunchReport) {
+  func run(
+    _ gemm: GemmKernel, on device: Simulator = Simulator()
+  ) throws -> (c: [UInt16], report: LaunchReport) {
     try run(
-      gemm.kernel.module, gemm.kernel.function.name, sharedByteCount: gemm.kernel.dynamicSharedByteCount)
+      gemm.kernel.module, gemm.kernel.function.name, sharedByteCount: gemm.kernel.dynamicSharedByteCount,
+      on: device)
   }
 
   private static func value(_ bits: UInt16) -> Double { Double(Float(bitPattern: UInt32(bits) << 16)) }

@@ -69,6 +69,32 @@ struct LaunchReportTests {
     #expect(reports[0].cycles > 0)
     #expect(reports[1] == reports[0])
     #expect(reports[2] == reports[0])
+    let streams = try [1, 2].map { threads in
+      let device = Simulator()
+      device.threadCount = threads
+      return try StreamKernel(byteCount: 8 << 20, rounds: 2, writes: true).run(device)
+    }
+    #expect(streams[0] == streams[1])
+  }
+
+  @Test("The producer of a GEMM waits for stages, its consumers for copies and products")
+  func gemm() throws {
+    let device = Simulator()
+    device.trace = TraceRequest(blocks: 0..<1)
+    let report = try GemmRun(m: 256, n: 256, k: 1024).run(GemmKernel(), on: device).report
+    #expect(report.roles.map(\.name).contains("producer"))
+    let consumer = try #require(report.roles.first { $0.name == "consumer" })
+    #expect(consumer.warpCount == 16)
+    let waits = consumer.time.stalls
+    #expect((waits[.mbarrier] ?? 0) + (waits[.matrixWait] ?? 0) > consumer.time.cycles / 2)
+    // 64 rows × 256 columns in steps of 16: 128 cycles of the tensor cores for each of two warpgroups, in two blocks.
+    let busy = try #require(report.unit(.tensor)).utilisation * Double(report.cycles) * 132
+    #expect((busy - Double(2 * 2 * 64 * 128)).magnitude < 1)
+    let trace = try #require(report.trace)
+    let products = trace.slices.filter { $0.name == "product" }
+    #expect(products.count == 2 * 64)
+    #expect(products.reduce(0) { $0 + $1.end - $1.start } >= 2 * 64 * 128)
+    #expect(trace.slices.contains { $0.name == "epilogue" && $0.category == .region })
   }
 
   @Test("A report survives its coded form, and its text names what limits")

@@ -358,8 +358,8 @@ enum Outcome {
       if lanes.active == 0 { return .next }
       throw error(.trap, i, warp, place)
     case .sleep:
-      // Nanoseconds are taken for cycles and a half: uncalibrated.
-      warp.wait(until: warp.time + UInt64(lanes.uniformWord(i.a)) * 3 / 2, .sleep)
+      let nanoseconds = Double(lanes.uniformWord(i.a))
+      warp.wait(until: warp.time + UInt64(nanoseconds * launch.device.clock.value), .sleep)
       return .next
     case .asynchronousCopy, .asynchronousCopyGroup, .asynchronousCopyWait, .asynchronousCopyArrive, .bulkCopy,
       .bulkReduce, .bulkGroup, .bulkWait, .tensorLoad, .tensorStore, .storeAsynchronous, .reduceAsynchronous:

@@ -16,13 +16,13 @@ extension Interpreter {
   private func wideValue(_ value: SpecialValue, _ warp: Warp) -> UInt64 {
     switch value {
     case .gridID: launch.gridID
-    case .globalTimer: Self.nanoseconds(warp.time)
+    case .globalTimer: nanoseconds(warp.time)
     default: warp.time
     }
   }
 
-  /// Cycles as nanoseconds, at a clock of 1.5 GHz: uncalibrated.
-  private static func nanoseconds(_ time: UInt64) -> UInt64 { time * 2 / 3 }
+  /// Cycles as nanoseconds.
+  private func nanoseconds(_ time: UInt64) -> UInt64 { UInt64(Double(time) / launch.device.clock.value) }
 
   private func value(_ value: SpecialValue, _ number: Int, _ warp: Warp, _ lane: Int) -> Int {
     let block = warp.block
@@ -54,8 +54,8 @@ extension Interpreter {
     case .laneMaskGreaterOrEqual: return ~(1 << lane - 1)
     case .clock, .clock64: return Int(truncatingIfNeeded: warp.time)
     case .clockHigh: return Int(warp.time >> 32)
-    case .globalTimer, .globalTimerLow: return Int(truncatingIfNeeded: Self.nanoseconds(warp.time))
-    case .globalTimerHigh: return Int(Self.nanoseconds(warp.time) >> 32)
+    case .globalTimer, .globalTimerLow: return Int(truncatingIfNeeded: nanoseconds(warp.time))
+    case .globalTimerHigh: return Int(nanoseconds(warp.time) >> 32)
     case .dynamicSharedSize: return configuration.dynamicSharedByteCount
     case .totalSharedSize, .alignedSharedSize: return launch.sharedByteCount - AddressWindow.reservedShared
     case .gridID, .environment: return 0

@@ -54,8 +54,8 @@ final class LaunchRunner {
       let end = (begin == .max ? endTime : begin) + Self.window
       endTime = max(endTime, end)
       let hasRun = try runWindow(until: end)
-      let hasAnswered = answerRequests(at: end)
       let hasTurned = try takeTurns(at: end)
+      let hasAnswered = answerRequests(at: end)
       if launch.trace != nil { writeTrace(from: begin == .max ? end : begin, to: end) }
       let hasRetired = retire(at: end)
       guard hasRun || hasAnswered || hasTurned || hasRetired else {
