@@ -17,6 +17,8 @@ struct MemoryRequest {
 
   var time: UInt64
   var processor: Int
+  /// Of requests of one interpreter at the same time, those that were made first are answered first.
+  var sequence = 0
   /// Multiprocessors that get the data too.
   var otherProcessors: [Int] = []
   var kind: Kind
@@ -27,7 +29,8 @@ struct MemoryRequest {
   var completion: Completion
 }
 
-/// What the warps of an interpreter have asked of memory in a window of time.
+/// What the warps of an interpreter have asked of memory and has not been answered. An instruction whose operands come
+/// later asks then: its request's time may lie beyond the window.
 struct RequestQueue {
   /// Bytes by address.
   struct Run {
@@ -38,11 +41,37 @@ struct RequestQueue {
   private(set) var requests: [MemoryRequest] = []
   /// Of all requests.
   private(set) var runs: [Run] = []
+  private var sequence = 0
 
   var isEmpty: Bool { requests.isEmpty }
 
   /// Adds a request for the runs that have been added since the one before.
-  mutating func append(_ request: MemoryRequest) { requests.append(request) }
+  mutating func append(_ request: MemoryRequest) {
+    sequence += 1
+    requests.append(request)
+    requests[requests.count - 1].sequence = sequence
+  }
+
+  /// Takes out what is asked for before a time, with its runs; what lies later stays for a later window.
+  mutating func take(before end: UInt64) -> [(request: MemoryRequest, runs: ArraySlice<Run>)] {
+    let (taken, all) = (requests, runs)
+    removeAll()
+    var due: [(request: MemoryRequest, runs: ArraySlice<Run>)] = []
+    for var request in taken {
+      if request.time < end {
+        due.append((request, all[request.runs]))
+      } else {
+        let first = runs.count
+        runs += all[request.runs]
+        request.runs = first..<runs.count
+        requests.append(request)
+      }
+    }
+    return due
+  }
+
+  /// When the first request is made; the largest number when there is none.
+  var firstTime: UInt64 { requests.lazy.map(\.time).min() ?? .max }
 
   /// Adds bytes to the request that comes next; joins them to those before, if these end where they begin.
   mutating func add(_ address: UInt64, _ byteCount: Int, since first: Int) {
@@ -53,8 +82,8 @@ struct RequestQueue {
     }
   }
 
-  mutating func removeAll() {
-    requests.removeAll(keepingCapacity: true)
-    runs.removeAll(keepingCapacity: true)
+  private mutating func removeAll() {
+    requests = []
+    runs = []
   }
 }

@@ -55,13 +55,12 @@ struct MemorySystem {
   }
 
   /// When a request is done. Requests must come in the order of time.
-  mutating func resolve(_ request: MemoryRequest, _ runs: [RequestQueue.Run]) -> UInt64 {
+  mutating func resolve(_ request: MemoryRequest, _ runs: ArraySlice<RequestQueue.Run>) -> UInt64 {
     let isWrite = request.kind == .write
     var bytes: UInt64 = 0
     var missing = 0
     var evicted = 0
-    for place in request.runs {
-      let run = runs[place]
+    for run in runs {
       // Memory moves in sectors.
       var sector = run.address / L2Cache.sectorBytes
       let end = (run.address + UInt64(run.byteCount) + L2Cache.sectorBytes - 1) / L2Cache.sectorBytes
@@ -118,12 +117,14 @@ struct MemorySystem {
   }
 
   /// When L2 has done atomic operations on the words of a request.
-  private mutating func takeAtomic(_ request: MemoryRequest, _ runs: [RequestQueue.Run], _ depth: Int)
+  private mutating func takeAtomic(
+    _ request: MemoryRequest, _ runs: ArraySlice<RequestQueue.Run>, _ depth: Int
+  )
     -> UInt64
   {
     var done = Double(request.time)
-    for run in request.runs {
-      let place = Int(runs[run].address / L2Cache.sectorBytes) % atomicFree.count
+    for run in runs {
+      let place = Int(run.address / L2Cache.sectorBytes) % atomicFree.count
       atomicFree[place] = max(atomicFree[place], Double(request.time)) + Double(depth) * atomicInterval
       done = max(done, atomicFree[place])
     }

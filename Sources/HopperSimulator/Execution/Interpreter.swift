@@ -89,7 +89,7 @@ enum Outcome {
 
   var residentCount: Int { clusters.count { $0 != nil } }
   var hasRoom: Bool { residentCount < clusters.count }
-  var isIdle: Bool { residentCount == 0 && events.isEmpty }
+  var isIdle: Bool { residentCount == 0 && events.isEmpty && requests.isEmpty }
 
   /// Starts a cluster of the grid at a time. There must be room.
   func start(_ index: Int, at time: UInt64) {

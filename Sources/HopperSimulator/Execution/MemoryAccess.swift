@@ -99,6 +99,10 @@ extension Interpreter {
         }
       } else if elementBytes == 4 {
         let row = unsafe lanes.words(slot)
+        if let words = unsafe access.words(region, lanes.active) {
+          for lane in 0..<32 { unsafe row[lane] = words[lane * count + element] }
+          continue
+        }
         try unsafe forEachLane(access, region, offset, lanes.active, i, warp, place) { lane, source in
           unsafe row[lane] = source.load(as: UInt32.self)
         }
@@ -148,6 +152,11 @@ extension Interpreter {
     let isWide = i.operation & LoadFlag.wide != 0
     for element in 0..<count {
       let slot = unsafe vectors[element]
+      if !isWide, elementBytes == 4, let words = unsafe access.words(region, lanes.active) {
+        let row = unsafe lanes.words(slot)
+        for lane in 0..<32 { unsafe words[lane * count + element] = row[lane] }
+        continue
+      }
       try unsafe forEachLane(access, region, element * elementBytes, lanes.active, i, warp, place) {
         lane, target in
         let bits = isWide ? lanes.doubleWord(slot, lane) : UInt64(lanes.word(slot, lane))
@@ -377,6 +386,12 @@ extension Interpreter {
   func fits(_ region: MemoryRegion) -> Bool {
     lowest >= region.start && highest &- region.start <= UInt64(region.byteCount)
       && Int(highest - region.start) + byteCount <= region.byteCount
+  }
+
+  /// The words of the access in a region, when all lanes follow each other in it.
+  @unsafe func words(_ region: MemoryRegion?, _ active: UInt32) -> UnsafeMutablePointer<UInt32>? {
+    guard let region, isLinear, active == .max else { return nil }
+    return unsafe (region.base + Int(first &- region.start)).assumingMemoryBound(to: UInt32.self)
   }
 
   /// Wavefronts of shared memory, and as many as there would be without conflicts.

@@ -100,37 +100,28 @@ final class LaunchRunner {
     return hasRun
   }
 
-  /// A request's place in the order of time, multiprocessor and issue, and where it is.
-  private struct RequestOrder {
-    var time: UInt64
-    var processor: Int
-    var interpreter: Int
-    var index: Int
-  }
-
-  /// Tells everybody when what they have asked of memory is there.
+  /// Tells everybody when what they have asked of memory before a time is there: in the order of time, multiprocessor
+  /// and issue.
   private func answerRequests(at end: UInt64) -> Bool {
-    var order: [RequestOrder] = []
-    for (place, interpreter) in interpreters.enumerated() {
-      for (index, request) in interpreter.requests.requests.enumerated() {
-        order.append(
-          RequestOrder(time: request.time, processor: request.processor, interpreter: place, index: index))
-      }
+    var due: [(request: MemoryRequest, runs: ArraySlice<RequestQueue.Run>)] = []
+    for interpreter in interpreters where !interpreter.requests.isEmpty {
+      due += interpreter.requests.take(before: end)
     }
-    if order.isEmpty { return false }
-    order.sort { ($0.time, $0.processor, $0.index) < ($1.time, $1.processor, $1.index) }
+    if due.isEmpty { return false }
+    let order = due.indices.sorted {
+      let (a, b) = (due[$0].request, due[$1].request)
+      return (a.time, a.processor, a.sequence) < (b.time, b.processor, b.sequence)
+    }
     for place in order {
-      let queue = interpreters[place.interpreter].requests
-      let request = queue.requests[place.index]
-      let done = max(memory.resolve(request, queue.runs), end)
+      let (request, runs) = due[place]
+      let done = max(memory.resolve(request, runs), end)
       switch request.completion {
       case .nobody: break
       case .registers(let frame, let instruction): frame.arrive(instruction, at: done)
       case .action(let action): action(done)
       }
     }
-    for interpreter in interpreters where !interpreter.requests.isEmpty {
-      interpreter.requests.removeAll()
+    for interpreter in interpreters {
       for warp in interpreter.warps { warp.release(at: 0) { $0 == .memory } }
     }
     return true
@@ -211,10 +202,10 @@ final class LaunchRunner {
 }
 
 extension Interpreter {
-  /// When the earliest warp that can go on does so, or the next data arrives; the largest number when
+  /// When the earliest warp that can go on does so, the next data arrives or is asked for; the largest number when
   /// nothing will.
   var nextTime: UInt64 {
-    min(warpTime, events.first?.time ?? .max)
+    min(warpTime, events.first?.time ?? .max, requests.firstTime)
   }
 
   /// Who waits for what, in words.
