@@ -58,7 +58,8 @@ final class LaunchRunner {
       let hasAnswered = answerRequests(at: end)
       if launch.trace != nil { writeTrace(from: begin == .max ? end : begin, to: end) }
       let hasRetired = retire(at: end)
-      guard hasRun || hasAnswered || hasTurned || hasRetired else {
+      let isAsking = interpreters.contains { !$0.requests.isEmpty }
+      guard hasRun || hasAnswered || hasTurned || hasRetired || isAsking else {
         throw SimulationError(reason: .deadlock(interpreters.flatMap(\.waits)))
       }
       if instructionCount > instructionLimit {
