@@ -32,7 +32,7 @@ import LatentAttention
   /// Whether cache rows of these widths can be read where they lie. Otherwise they are widened, with padding.
   func readsInPlace(latentWidth: Int, ropeWidth: Int) -> Bool {
     unsafe functions.pointee.must_widen == 0 && latentWidth % columnChunk == 0
-      && (functions.pointee.packed_pair_bytes == 8 || ropeWidth % 2 == 0)
+      && ropeWidth % Int(functions.pointee.rope_step) == 0
   }
 }
 

@@ -152,6 +152,7 @@ import LatentAttention
     unsafe block.keys = Int64(paddedKeys)
     unsafe block.latent_width = Int64(call.paddedLatentWidth)
     unsafe block.rope_width = Int64(call.geometry.ropeWidth)
+    unsafe block.element = (call.widens ? .float32 : call.kernels.elementType).microkernelCode
     guard call.widens else { return unsafe block }
     unsafe block.narrow_latent = UnsafePointer(space.pointee.latentRows)
     unsafe block.narrow_rope = UnsafePointer(space.pointee.ropeRows)

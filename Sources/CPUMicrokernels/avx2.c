@@ -10,6 +10,7 @@
 #define SCORE_KEYS_2 6
 #define SCORE_KEYS_4 0
 #define KEY_STEP 24
+#define READS_NARROW 0
 #define HIDE_VALUE(x) asm volatile("" : "+x"(x))
 #include "lanes.h"
 #include "fp32_products.h"
@@ -18,8 +19,8 @@
 #include "rows.h"
 #include "fp32_rows.h"
 #include "fp32_sets.h"
-FP32_SET(mla_avx2_bf16, "avx2", MLA_BF16, 1, pack_query_bf16);
-FP32_SET(mla_avx2_fp16, "avx2", MLA_FP16, 1, pack_query_fp16);
-FP32_SET(mla_avx2_fp32, "avx2", MLA_FP32, 0, pack_query_fp32);
+FP32_SET(mla_avx2_bf16, "avx2", MLA_BF16, pack_query_bf16);
+FP32_SET(mla_avx2_fp16, "avx2", MLA_FP16, pack_query_fp16);
+FP32_SET(mla_avx2_fp32, "avx2", MLA_FP32, pack_query_fp32);
 #pragma clang attribute pop
 #endif

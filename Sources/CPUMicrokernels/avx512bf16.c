@@ -12,6 +12,7 @@
 #define SCORE_KEYS_3 8
 #define SCORE_KEYS_4 6
 #define KEY_STEP 24
+#define READS_NARROW 0
 #define CAN_WIDEN 0
 #define ELEMENTS_PER_WORD 2
 #define KEYS_PER_STEP 2
@@ -78,7 +79,7 @@ static void pack_query_pairs(const void *latent, int64_t latent_width, int64_t p
 
 const mla_microkernels mla_avx512bf16_bf16 = {
     .isa = "avx512bf16", .element = MLA_BF16, .can_widen = 0, .must_widen = 0, .row_lanes = LANES, .key_step = KEY_STEP,
-    .column_chunk = COLUMN_CHUNK, .packed_pair_bytes = 4, .pack_query = pack_query_pairs,
+    .column_chunk = COLUMN_CHUNK, .rope_step = ELEMENTS_PER_WORD, .packed_pair_bytes = 4, .pack_query = pack_query_pairs,
     .scores = scores_of_block, .softmax = softmax, .accumulate = accumulate, .store_row = store_row,
     .add_scaled = add_scaled, .dot_peak = dot_peak};
 #pragma clang attribute pop

@@ -1,6 +1,9 @@
 // Bringing keys near while scores are computed: in the shadow of the products, on ports that they leave free.
 // Included after lanes.h by a file that has defined ELEMENTS_PER_WORD, and CAN_WIDEN to 1 or 0. A line is 16 words of
 // 4 bytes, the unit in which a score tile walks its keys.
+//
+// Where READS_NARROW is 1, conversions to fp32 run on ports that products never use. Rows of 16 bits are then read in
+// place: half the bytes on their way from L2 and L1, and no copy to write.
 
 // Always inline: a call in a score tile would spill all of its accumulators.
 #define IN_TILE static inline __attribute__((always_inline))
@@ -58,6 +61,22 @@ IN_TILE void widen_lines(const mla_key_block *block, int part, int64_t key, int6
 static void widen_first_keys(const mla_key_block *block, int64_t keys) {
   for (int64_t line = 0; line < block->latent_width; line += 16) widen_lines(block, 0, 0, keys, line);
   for (int64_t line = 0; line < block->rope_width; line += 16) widen_lines(block, 1, 0, keys, line);
+}
+#endif
+
+#if READS_NARROW
+// A line of some keys in fp32, for a score tile to take its words from: small enough to stay in L1.
+IN_TILE void fill_strip_of(const void *const *rows, int64_t keys, int64_t line, float (*strip)[16], int32_t element) {
+  UNROLL for (int64_t i = 0; i < keys; i++) store_line(strip[i], (const char *)rows[i] + line * 2, element);
+}
+
+IN_TILE void fill_strip(const mla_key_block *block, int part, int64_t key, int64_t keys, int64_t line,
+                        float (*strip)[16]) {
+  const void *const *rows = (part ? block->rope : block->latent) + key;
+  if (block->element == MLA_FP16) fill_strip_of(rows, keys, line, strip, MLA_FP16);
+  else fill_strip_of(rows, keys, line, strip, MLA_BF16);
+  // A cache line holds two lines of 16-bit words.
+  if (line % 32 == 0) prefetch_line(rows + block->keys, keys, line, 2);
 }
 #endif
 

@@ -15,6 +15,14 @@ static inline lanes add_product_of_word(lanes sum, const char *word, lanes b) {
 static inline void load_values(const mla_key_block *block, int64_t step, int64_t column, char *scratch,
                                int32_t first_of_chunk, lanes values[]) {
   (void)scratch, (void)first_of_chunk;
+#if READS_NARROW
+  if (block->element != MLA_FP32) {
+    const uint16_t *row = (const uint16_t *)block->latent[step] + column;
+    UNROLL for (int v = 0; v < COLUMN_CHUNK / LANES; v++)
+      values[v] = block->element == MLA_FP16 ? load_fp16(row + v * LANES) : load_bf16(row + v * LANES);
+    return;
+  }
+#endif
   const float *row = (const float *)block->latent[step] + column;
   UNROLL for (int v = 0; v < COLUMN_CHUNK / LANES; v++) values[v] = load(row + v * LANES);
 }

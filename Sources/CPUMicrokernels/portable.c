@@ -7,6 +7,7 @@
 #define SCORE_KEYS_2 4
 #define SCORE_KEYS_4 0
 #define KEY_STEP 8
+#define READS_NARROW 0
 #if defined(__x86_64__)
 #define HIDE_VALUE(x) asm volatile("" : "+x"(x))
 #else
@@ -19,6 +20,6 @@
 #include "rows.h"
 #include "fp32_rows.h"
 #include "fp32_sets.h"
-FP32_SET(mla_portable_bf16, "portable", MLA_BF16, 1, pack_query_bf16);
-FP32_SET(mla_portable_fp16, "portable", MLA_FP16, 1, pack_query_fp16);
-FP32_SET(mla_portable_fp32, "portable", MLA_FP32, 0, pack_query_fp32);
+FP32_SET(mla_portable_bf16, "portable", MLA_BF16, pack_query_bf16);
+FP32_SET(mla_portable_fp16, "portable", MLA_FP16, pack_query_fp16);
+FP32_SET(mla_portable_fp32, "portable", MLA_FP32, pack_query_fp32);

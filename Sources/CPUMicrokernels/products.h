@@ -10,19 +10,13 @@
 
 enum { VALUE_VECTORS = COLUMN_CHUNK / LANES };
 
-#define KEYS SCORE_KEYS_1
-#define VECTORS 1
-#include "score_tile.h"
-#define KEYS SCORE_KEYS_2
-#define VECTORS 2
-#include "score_tile.h"
-#if SCORE_KEYS_4
-#define KEYS SCORE_KEYS_3
-#define VECTORS 3
-#include "score_tile.h"
-#define KEYS SCORE_KEYS_4
-#define VECTORS 4
-#include "score_tile.h"
+#define NARROW 0
+#include "score_tiles.h"
+#undef NARROW
+#if READS_NARROW
+#define NARROW 1
+#include "score_tiles.h"
+#undef NARROW
 #endif
 
 #define TILE_ROWS 1
@@ -40,7 +34,12 @@ enum { VALUE_VECTORS = COLUMN_CHUNK / LANES };
 #include "value_tile.h"
 #endif
 
+#if READS_NARROW
+#define SCORE_TILE_(tile_keys, vectors) \
+  (block->element == MLA_FP32 ? score_tile_##tile_keys##x##vectors : narrow_score_tile_##tile_keys##x##vectors)
+#else
 #define SCORE_TILE_(tile_keys, vectors) score_tile_##tile_keys##x##vectors
+#endif
 #define SCORE_TILE(tile_keys, vectors) SCORE_TILE_(tile_keys, vectors)
 #define SCORE_COLUMN(tile_keys, vectors)                                                             \
   WIDEN_FIRST(tile_keys)                                                                             \

@@ -1,6 +1,13 @@
 // One tile of scores, KEYS keys by VECTORS vectors of rows: included once per tile shape, after
-// products of the instruction set are defined (see products.h). A word is 4 bytes: a pair of bf16 or one fp32.
+// products of the instruction set are defined (see products.h). A word is 4 bytes: a pair of bf16 or one fp32. With
+// NARROW the keys are of 16 bits, and their words come from a strip of lines in fp32.
+#if NARROW
+#define TILE_NAME_(keys, vectors) narrow_score_tile_##keys##x##vectors
+#define WORD(i) ((const char *)(strip[line / 16 % 2][i] + (k - line)))
+#else
 #define TILE_NAME_(keys, vectors) score_tile_##keys##x##vectors
+#define WORD(i) (word[i] + k * 4)
+#endif
 #define TILE_NAME(keys, vectors) TILE_NAME_(keys, vectors)
 
 static void TILE_NAME(KEYS, VECTORS)(const mla_key_block *block, int64_t key, const char *queries, int64_t rows,
@@ -8,22 +15,33 @@ static void TILE_NAME(KEYS, VECTORS)(const mla_key_block *block, int64_t key, co
   lanes sums[KEYS][VECTORS];
   UNROLL for (int i = 0; i < KEYS; i++) UNROLL for (int v = 0; v < VECTORS; v++) sums[i][v] = splat(0);
   for (int part = 0; part < 2; part++) {
-    const void *const *keys_of_part = (part ? block->rope : block->latent) + key;
     int64_t words = (part ? block->rope_width : block->latent_width) / ELEMENTS_PER_WORD;
     if (words == 0) continue;
+#if NARROW
+    (void)widens_next;
+    // Two lines: the next one is filled in the shadow of this one's products.
+    float strip[2][KEYS][16] __attribute__((aligned(64)));
+    fill_strip(block, part, key, KEYS, 0, strip[0]);
+#else
+    const void *const *keys_of_part = (part ? block->rope : block->latent) + key;
     const char *word[KEYS];
     UNROLL for (int i = 0; i < KEYS; i++) word[i] = keys_of_part[i];
+#endif
     for (int64_t line = 0; line < words; line += 16) {
       int64_t line_end = line + 16 < words ? line + 16 : words;
+#if NARROW
+      if (line_end < words) fill_strip(block, part, key, KEYS, line_end, strip[line_end / 16 % 2]);
+#else
       bring_line(block, part, key, KEYS, line, widens_next);
+#endif
       for (int64_t k = line; k < line_end; k++) {
         lanes query[VECTORS];
         UNROLL for (int v = 0; v < VECTORS; v++) query[v] = load((const float *)queries + v * LANES);
         UNROLL for (int i = 0; i < KEYS; i++) {
 #if VECTORS == 1
-          sums[i][0] = add_product_of_word(sums[i][0], word[i] + k * 4, query[0]);
+          sums[i][0] = add_product_of_word(sums[i][0], WORD(i), query[0]);
 #else
-          lanes broadcast = splat_word(word[i] + k * 4);
+          lanes broadcast = splat_word(WORD(i));
           UNROLL for (int v = 0; v < VECTORS; v++) sums[i][v] = add_product(sums[i][v], broadcast, query[v]);
 #endif
         }
@@ -37,5 +55,4 @@ static void TILE_NAME(KEYS, VECTORS)(const mla_key_block *block, int64_t key, co
 
 #undef TILE_NAME_
 #undef TILE_NAME
-#undef KEYS
-#undef VECTORS
+#undef WORD

@@ -5,8 +5,9 @@
 /// along vector lanes in values and outputs. Nothing here allocates, and nothing here checks: the caller
 /// (`CPUEngine`) owns all bounds.
 ///
-/// A set either reads cache rows where they lie, or has `scores` bring them to fp32 rows on the way (*widening*),
-/// which also pads the latent width to whole column chunks; `accumulate` then reads the fp32 rows.
+/// A set either reads cache rows where they lie, 16-bit ones too where it can convert them on their way into
+/// registers, or has `scores` bring them to fp32 rows (*widening*), which also pads the latent width to whole column
+/// chunks; `accumulate` then reads the fp32 rows.
 #ifndef MLA_CPU_MICROKERNELS_H
 #define MLA_CPU_MICROKERNELS_H
 
@@ -33,6 +34,8 @@ typedef struct {
   int64_t latent_width;
   /// Elements of a rope row.
   int64_t rope_width;
+  /// Element type of the rows in `latent` and `rope`: the cache's, or fp32 if the block is widened.
+  int32_t element;
   /// Null, or the addresses of the latent rows as they lie in the cache, then of the next block's: `scores`
   /// widens them into `latent`, which is then fp32 rows that it may write.
   const void *const *narrow_latent;
@@ -72,14 +75,18 @@ typedef struct {
   int32_t element;
   /// 1 if blocks can be widened, which any width can be then.
   int32_t can_widen;
-  /// 1 if blocks must be widened: the products read fp32 and the cache holds something else.
+  /// 1 if blocks must be widened: the products read fp32, the cache holds something else, and converting it each
+  /// time that it is read would cost too much.
   int32_t must_widen;
   /// Rows per vector: row counts of scores and probabilities are padded to multiples of it.
   int32_t row_lanes;
   /// Block lengths are padded to multiples of it.
   int32_t key_step;
-  /// Latent columns per output chunk: outputs are stored as [chunk][row][column_chunk].
+  /// Latent columns per output chunk: outputs are stored as [chunk][row][column_chunk]. Rows are read in place only
+  /// where their latent width is a multiple of it.
   int32_t column_chunk;
+  /// Rows are read in place only where their rope width is a multiple of this.
+  int32_t rope_step;
   /// Bytes of a packed query row per element pair of the key: 4 (bf16 pairs) or 8 (fp32).
   int32_t packed_pair_bytes;
 
