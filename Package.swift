@@ -103,3 +103,8 @@ let package = Package(
   ],
   cLanguageStandard: .gnu17
 )
+
+// Only `Scripts/docs` needs the plugin; users of the package do not fetch it.
+if Context.environment["MLA_DOCUMENTATION"] != nil {
+  package.dependencies.append(.package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"))
+}

@@ -77,6 +77,7 @@ public struct PagedCache: ~Copyable, Sendable {
   /// Appends tokens given as numbers, rounded to the element type.
   ///
   /// - Parameters:
+  ///   - sequence: the request that the tokens belong to; takes pages from the pool as it needs them.
   ///   - latent: `[token, latentWidth]`.
   ///   - rope: `[token, ropeWidth]`.
   /// - Throws: `ProblemError`, before anything changes: `mismatch` where counts do not fit the widths or
@@ -132,6 +133,7 @@ public struct PagedCache: ~Copyable, Sendable {
   /// Appends tokens from tensors of any element type; bit for bit where it is the cache's.
   ///
   /// - Parameters:
+  ///   - sequence: the request that the tokens belong to; takes pages from the pool as it needs them.
   ///   - latent: `[token, 1, latentWidth]`, not in this cache's memory.
   ///   - rope: `[token, 1, ropeWidth]`, not in this cache's memory; nil where the rope width is 0.
   /// - Throws: as the other `append`; `overlap` for tensors in the cache's own memory.

@@ -25,7 +25,14 @@ public struct Batch: Hashable, Sendable {
 
   /// Checks and keeps a batch. An empty one (offsets `[0]`, no lengths) is fine.
   ///
-  /// - Parameter pageOffsets: may hold more than `keyLengths.count + 1` entries; the rest is ignored.
+  /// - Parameters:
+  ///   - queryOffsets: where each request's query tokens start, and the end of the last; the first is 0.
+  ///   - pageOffsets: may hold more than `keyLengths.count + 1` entries; the rest is ignored.
+  ///   - pageIndices: the page lists of all requests, one after another.
+  ///   - keyLengths: keys of each request.
+  ///   - pageSize: tokens per page.
+  ///   - poolPageCount: pages in the pool, 0 to 2,147,483,647.
+  ///   - isCausal: whether a query token is kept from seeing keys after its own.
   /// - Throws: `ProblemError` for offsets that do not start at 0, go down or point past `pageIndices`;
   ///   a negative length; a page list too short for its length; a needed page index outside the pool.
   /// - Complexity: O(requests + needed pages).

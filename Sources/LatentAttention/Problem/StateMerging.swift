@@ -25,6 +25,10 @@ public enum AttentionStates {
   ///   - outputs: `[token, state, head, width]`. For states that lie one after another,
   ///     `[state, row, width]`, give one token and the rows as heads.
   ///   - lses: `[token, state, head]`.
+  ///   - tokenCount: tokens.
+  ///   - stateCount: states of every row.
+  ///   - headCount: heads of every token.
+  ///   - width: numbers of an output row.
   ///   - lseBase: base of the logarithm of all LSEs, those merged and the result.
   ///   - mergedOutput: `[token, head, width]`.
   ///   - mergedLSE: `[token, head]`.
@@ -98,6 +102,8 @@ public enum AttentionStates {
   ///   - lse: `[row]`, replaced by the merged LSEs.
   ///   - otherOutput: `[row, width]`.
   ///   - otherLSE: `[row]`.
+  ///   - width: numbers of an output row.
+  ///   - lseBase: base of the logarithm of all LSEs.
   ///   - isSelected: `[row]`, whether to merge each row; nil for all.
   /// - Throws: `ProblemError` for counts that do not fit; before writing.
   /// - Complexity: O(rows · width).

@@ -23,6 +23,7 @@
   ///
   /// - Parameters:
   ///   - buffer: the memory, starting at the first element.
+  ///   - elementType: type of the numbers.
   ///   - shape: outer count, inner count, width; zeros are fine.
   ///   - strides: outer and inner stride in elements; nil means dense.
   ///   - field: the name that errors carry.
