@@ -67,7 +67,13 @@ import Testing
       func threadCount() throws -> Int {
         try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task").count
       }
+      // A thread that has ended but was not joined keeps its stack and that one's guard page: two mappings.
+      func mappingCount() throws -> Int {
+        try String(contentsOfFile: "/proc/self/maps", encoding: .utf8).split(separator: "\n").count
+      }
       let before = try threadCount()
+      try Self.runRepeatedly(1, index: 1, on: CPUEngine(threadCount: 4))
+      let mappingsBefore = try mappingCount()
       for round in 0..<200 {
         let engine = try CPUEngine(threadCount: 4)
         // Some engines go right after a run, most before their threads first wait.
@@ -82,6 +88,8 @@ import Testing
         after = try threadCount()
       }
       #expect(after < before + 6)
+      // 600 threads came and went. A few stacks are kept for the next threads, a few arenas of the allocator too.
+      #expect(try mappingCount() < mappingsBefore + 300)
     }
   }
 
