@@ -68,8 +68,8 @@ SIM_INLINE uint32_t flushed(uint32_t bits, int is_bf16, int modifiers) {
 
 SIM_INLINE uint32_t half(
     sim_half_operation operation, int is_bf16, int modifiers, uint32_t a, uint32_t b, uint32_t c) {
-  if (operation == SIM_HALF_NEG) return a ^ 0x8000;
-  if (operation == SIM_HALF_ABS) return a & 0x7FFF;
+  if (operation == SIM_HALF_NEG) return flushed(a, is_bf16, modifiers) ^ 0x8000;
+  if (operation == SIM_HALF_ABS) return flushed(a, is_bf16, modifiers) & 0x7FFF;
   float result = operated(
       operation, widened(flushed(a, is_bf16, modifiers), is_bf16), widened(flushed(b, is_bf16, modifiers), is_bf16),
       widened(flushed(c, is_bf16, modifiers), is_bf16), modifiers);

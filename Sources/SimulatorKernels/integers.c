@@ -310,8 +310,6 @@ SIM_CLONES void sim_bits32(
     case SIM_BFIND_S: SCALAR_LANES d[l] = highest(a[l], 32, 1, 0); break;
     case SIM_BFIND_SHIFT_U: SCALAR_LANES d[l] = highest(a[l], 32, 0, 1); break;
     case SIM_BFIND_SHIFT_S: SCALAR_LANES d[l] = highest(a[l], 32, 1, 1); break;
-    case SIM_MUL24_LO_U: LANES d[l] = (a[l] & 0xFFFFFF) * (b[l] & 0xFFFFFF); break;
-    case SIM_MUL24_LO_S: LANES d[l] = (uint32_t)(((int32_t)(a[l] << 8) >> 8) * (int64_t)((int32_t)(b[l] << 8) >> 8)); break;
     case SIM_DP4A_UU: LANES d[l] = dot(a[l], b[l], c[l], 0, 0); break;
     case SIM_DP4A_US: LANES d[l] = dot(a[l], b[l], c[l], 0, 1); break;
     case SIM_DP4A_SU: LANES d[l] = dot(a[l], b[l], c[l], 1, 0); break;

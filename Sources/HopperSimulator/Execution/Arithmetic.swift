@@ -66,6 +66,7 @@ extension LaneContext {
     case .convertInteger, .convert, .convertPair, .unpackPair: executeConversion(i)
     case .packVector: unsafe executePacking(i, vectors)
     case .unpackVector: unsafe executeUnpacking(i, vectors)
+    case .laneByLane: unsafe executeLaneByLane(i, vectors)
     default: return false
     }
     return true
@@ -149,7 +150,15 @@ extension LaneContext {
         case .reciprocal: DirectedArithmetic.quotientRoundedToOdd(1, a)
         default: DirectedArithmetic.rootRoundedToOdd(a)
         }
-      var bits = NumberFormat.f32.encode(exact, rounding)
+      let terms: (Double, Double)? =
+        switch FloatOperation(rawValue: i.operation) {
+        case .add: (a, b)
+        case .subtract: (a, -b)
+        case .fuse: (a * b, c)
+        default: nil
+        }
+      let sum = exact == 0 ? terms.map { DirectedArithmetic.zeroSum($0, $1, rounding) } ?? exact : exact
+      var bits = NumberFormat.f32.encode(sum, rounding)
       if flushes, bits & 0x7F80_0000 == 0 { bits &= 0x8000_0000 }
       guard saturates else { return bits }
       let value = Float(bitPattern: bits)
@@ -200,13 +209,19 @@ extension LaneContext {
     setPredicate(i.d, combined(i.modifiers, result, third))
   }
 
-  /// Halves compare as the fp32 numbers that they are.
+  /// Halves compare as the fp32 numbers that they are; of two in a register, the lower ones or, with bit 3 of `type`,
+  /// the upper.
   private func compareHalves(_ i: DecodedInstruction, _ comparison: sim_comparison) -> UInt32 {
     let format = i.type & 4 == 0 ? SIM_F16 : SIM_BF16
+    let upper: Int32 = i.type & 8 == 0 ? 0 : 1
     return unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: 64) { numbers in
       guard let a = numbers.baseAddress else { return 0 }
-      unsafe sim_unpack_half(a, words(i.a), format, 0)
-      unsafe sim_unpack_half(a + 32, words(i.b), format, 0)
+      unsafe sim_unpack_half(a, words(i.a), format, upper)
+      unsafe sim_unpack_half(a + 32, words(i.b), format, upper)
+      // Only fp16 has `.ftz`; its subnormal numbers are normal ones of fp32.
+      if i.isWide {
+        for place in 0..<64 where unsafe a[place].magnitude < 0x1p-14 { unsafe a[place] = 0 }
+      }
       return unsafe joined(i.type & 3, sim_compare_f32(comparison, a, a + 32, 0))
     }
   }

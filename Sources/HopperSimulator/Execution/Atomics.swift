@@ -22,7 +22,10 @@ extension Interpreter {
       let operand = isWide ? lanes.doubleWord(i.b, lane) : UInt64(lanes.word(i.b, lane))
       let other = isWide ? lanes.doubleWord(i.c, lane) : UInt64(lanes.word(i.c, lane))
       let old = unsafe AtomicArithmetic.load(memory, element)
-      let new = AtomicArithmetic.result(operation, element, old, operand, other)
+      let new =
+        element == .f32 && operation == .add && isGlobal(i, address)
+        ? AtomicArithmetic.flushedSum(old, operand)
+        : AtomicArithmetic.result(operation, element, old, operand, other)
       unsafe AtomicArithmetic.store(new, memory, element)
       checkAtomic(i, address, element.byteCount, warp, place)
       if i.opcode == .atomic {
@@ -33,18 +36,22 @@ extension Interpreter {
         }
       }
     }
-    time(access, i, lanes.active, warp, place)
+    time(access, i, lanes.active, warp, place, hasResult: i.opcode == .atomic)
     return .next
   }
 
+  private func isGlobal(_ i: DecodedInstruction, _ address: UInt64) -> Bool {
+    i.space == .global || i.space == .generic && Self.space(ofGeneric: address) == .global
+  }
+
   /// Takes the time of an atomic operation. Lanes at one address follow each other, in shared memory as in L2.
-  private func time(
-    _ access: MemoryAccess, _ i: DecodedInstruction, _ active: UInt32, _ warp: Warp, _ place: Int
+  func time(
+    _ access: MemoryAccess, _ i: DecodedInstruction, _ active: UInt32, _ warp: Warp, _ place: Int,
+    hasResult: Bool
   ) {
     let frame = warp.fragments[place].frame
     let index = warp.fragments[place].index
     let depth = access.depth(active)
-    let hasResult = i.opcode == .atomic
     if i.space == .shared || i.space == .generic && Self.space(ofGeneric: access.first) == .shared {
       let (wavefronts, least) = access.wavefronts(active)
       let total = max(wavefronts, UInt64(depth))
@@ -123,12 +130,21 @@ enum AtomicArithmetic {
     (Float(bitPattern: a) + Float(bitPattern: b)).bitPattern
   }
 
+  /// A sum of fp32 in global memory: subnormal operands and results are zeros (PTX ISA 9.7.13.5).
+  static func flushedSum(_ a: UInt64, _ b: UInt64) -> UInt64 {
+    func flushed(_ bits: UInt32) -> UInt32 { bits & 0x7F80_0000 == 0 ? bits & 0x8000_0000 : bits }
+    return UInt64(
+      flushed(sum32(flushed(UInt32(truncatingIfNeeded: a)), flushed(UInt32(truncatingIfNeeded: b)))))
+  }
+
   private static func half(_ operation: AtomicOperation, _ format: NumberFormat, _ a: UInt64, _ b: UInt64)
     -> UInt64
   {
     let (x, y) = (format.decode(UInt32(a & 0xFFFF)), format.decode(UInt32(b & 0xFFFF)))
-    let value =
-      operation == .add ? x + y : x.isNaN ? y : y.isNaN ? x : operation == .min ? min(x, y) : max(x, y)
-    return UInt64(format.encode(value, .nearestEven))
+    if operation == .add { return UInt64(format.encode(x + y, .nearestEven)) }
+    if x.isNaN || y.isNaN { return UInt64(format.encode(x.isNaN ? y : x, .nearestEven)) }
+    // −0 is less than +0.
+    let isLess = x < y || (x == y && x.sign == .minus)
+    return (operation == .min) == isLess ? a & 0xFFFF : b & 0xFFFF
   }
 }

@@ -23,7 +23,9 @@ extension LaneContext {
     if isWideSource, fromBits < 64 || i.isWide && target.bitCount < 64 {
       return convertIntegerLanes(i, origin, target)
     }
-    if i.isWide, target.bitCount < 64 { return convertIntegerLanes(i, origin, target) }
+    if i.isWide && target.bitCount < 64 || i.modifiers & 2 != 0 {
+      return convertIntegerLanes(i, origin, target)
+    }
     unsafe write(i.d, isWide: i.isWide) {
       unsafe sim_convert_integer(
         $0, Int32(target.bitCount), target.isSigned ? 1 : 0, row(i.a), Int32(fromBits),
@@ -121,7 +123,10 @@ extension LaneContext {
     _ bits: UInt64, _ origin: ConversionType, _ target: ConversionType, _ rounding: Rounding,
     _ modifiers: UInt8
   ) -> UInt64 {
-    guard origin.isFloatingPoint else { return number(ofInteger: bits, origin, target, rounding) }
+    let saturates = modifiers & ConversionModifier.saturates != 0
+    guard origin.isFloatingPoint else {
+      return number(ofInteger: bits, origin, target, rounding, saturates: saturates)
+    }
     var value =
       origin == .f64 ? Double(bitPattern: bits) : origin.format?.decode(UInt32(truncatingIfNeeded: bits)) ?? 0
     let flushes = modifiers & ConversionModifier.flushes != 0
@@ -136,20 +141,21 @@ extension LaneContext {
       value = IntegerConversion.integral(value, rounding)
       rounding = .nearestEven
     }
-    let saturates = modifiers & ConversionModifier.saturates != 0
-    if modifiers & ConversionModifier.relu != 0, value < 0 { value = 0 }
-    // Of numbers, `.sat` clamps to [0, 1]; only conversions to narrow formats know `.satfinite`.
-    if saturates, target != .tf32 { value = value > 0 ? min(value, 1) : 0 }
+    if modifiers & ConversionModifier.relu != 0, value.sign == .minus, !value.isNaN { value = 0 }
+    if saturates { value = value > 0 ? min(value, 1) : 0 }
     guard let format = target.format else { return value.bitPattern }
-    var encoding = format.encode(value, rounding, saturates: saturates && target == .tf32)
+    var encoding = format.encode(
+      value, rounding, saturates: modifiers & ConversionModifier.staysFinite != 0)
     if flushes, target == .f32, encoding & 0x7F80_0000 == 0 { encoding &= 0x8000_0000 }
     return UInt64(encoding)
   }
 
   private static func number(
-    ofInteger bits: UInt64, _ origin: ConversionType, _ target: ConversionType, _ rounding: Rounding
+    ofInteger bits: UInt64, _ origin: ConversionType, _ target: ConversionType, _ rounding: Rounding,
+    saturates: Bool
   ) -> UInt64 {
-    let value = extended(bits, origin.bitCount, isSigned: origin.isSigned)
+    var value = extended(bits, origin.bitCount, isSigned: origin.isSigned)
+    if saturates { value = origin.isSigned && Int64(bitPattern: value) < 0 ? 0 : min(value, 1) }
     guard let format = target.format else {
       return IntegerConversion.double(value, isSigned: origin.isSigned, precision: 53, rounding).bitPattern
     }
@@ -186,9 +192,9 @@ extension LaneContext {
   private static func encoded(_ value: Double, _ pair: PairFormat, _ rounding: Rounding, _ modifiers: UInt8)
     -> UInt32
   {
-    let isNegative = modifiers & ConversionModifier.relu != 0 && value < 0
+    let isClamped = modifiers & ConversionModifier.relu != 0 && value.sign == .minus && !value.isNaN
     return pair.format.encode(
-      isNegative ? 0 : value, rounding, saturates: modifiers & ConversionModifier.saturates != 0)
+      isClamped ? 0 : value, rounding, saturates: modifiers & ConversionModifier.staysFinite != 0)
   }
 
   private func unpackPair(_ i: DecodedInstruction) {

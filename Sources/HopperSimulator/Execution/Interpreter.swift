@@ -291,14 +291,19 @@ enum Outcome {
   /// Results that come from memory have their own times; those of everything else come after the unit's latency.
   @inline(__always)
   private func finish(_ opcode: Opcode, _ timing: inout InstructionClock, _ index: Int) {
-    if opcode != .load, opcode != .atomic, opcode != .matrixLoad { timing.finish(index) }
+    switch opcode {
+    case .load, .atomic, .atomicVector, .atomicWide, .matrixLoad: break
+    default: timing.finish(index)
+    }
   }
 
   /// The lowest place of other lanes of the warp that can go on: there these have to stop.
   private func otherIndex(_ warp: Warp, _ place: Int) -> Int {
     guard warp.fragments.count > 1 else { return .max }
     var lowest = Int.max
-    for (other, fragment) in warp.fragments.enumerated() where other != place && fragment.wait == .nothing {
+    let frame = warp.fragments[place].frame
+    for (other, fragment) in warp.fragments.enumerated()
+    where other != place && fragment.wait == .nothing && fragment.frame === frame {
       // Lanes before these have been overtaken for the sake of progress.
       if fragment.index >= warp.fragments[place].index { lowest = min(lowest, fragment.index) }
     }
@@ -344,6 +349,8 @@ enum Outcome {
       return setAll(i, lanes, UInt64(bitPattern: i.immediate) + UInt64(warp.fragments[place].frame.localBase))
     case .toGeneric, .fromGeneric, .mapAddress, .addressRank, .isSpace: return convertAddress(i, lanes, warp)
     case .atomic, .reduce: return try executeAtomic(i, lanes, warp, place)
+    case .atomicVector: return try executeAtomicVector(i, lanes, warp, place)
+    case .atomicWide: return try executeWideAtomic(i, lanes, warp, place)
     case .shuffle, .vote, .match, .reduceWarp, .activeMask, .elect, .warpBarrier:
       return exchange(i, lanes, warp, place)
     case .barrier, .barrierReduce: return try executeBarrier(i, lanes, warp, place)
@@ -353,7 +360,8 @@ enum Outcome {
       return try executeBarrierObject(i, lanes, warp, place)
     case .branchIndexed: return branchIndexed(i, lanes, warp, place, program)
     case .exit: return exit(lanes, warp, place, site(i, warp, place))
-    case .returnFromCall: return returnFromCall(lanes, warp, place, site(i, warp, place))
+    case .call: return try call(i, lanes, warp, place)
+    case .returnFromCall: return try returnFromCall(i, lanes, warp, place)
     case .trap:
       if lanes.active == 0 { return .next }
       throw error(.trap, i, warp, place)
@@ -371,6 +379,7 @@ enum Outcome {
     case .fence:
       fence(i, lanes, warp)
       return .next
+    case .tensorMapReplace: return try changeTensorMap(i, lanes, warp, place)
     case .prefetch, .gridLaunch, .gridWait, .nothing: return .next
     case .setRegisters: return try setRegisters(i, lanes, warp, place)
     default:
@@ -439,7 +448,7 @@ enum Outcome {
     return .placed
   }
 
-  private func exit(_ lanes: LaneContext, _ warp: Warp, _ place: Int, _ site: Int32) -> Outcome {
+  func exit(_ lanes: LaneContext, _ warp: Warp, _ place: Int, _ site: Int32) -> Outcome {
     if lanes.active == 0 { return .next }
     warp.live &= ~lanes.active
     warp.fragments[place].mask &= ~lanes.active
@@ -455,21 +464,6 @@ enum Outcome {
       completeClusterBarrier(block.cluster, at: warp.time)
       grantRegisters(block, at: warp.time)
     }
-    return .placed
-  }
-
-  private func returnFromCall(_ lanes: LaneContext, _ warp: Warp, _ place: Int, _ site: Int32) -> Outcome {
-    if lanes.active == 0 { return .next }
-    guard let caller = warp.fragments[place].frame.caller else { return exit(lanes, warp, place, site) }
-    var returning = warp.fragments[place]
-    returning.mask = lanes.active
-    returning.index = returning.frame.returnIndex
-    returning.frame = caller
-    warp.fragments[place].mask &= ~lanes.active
-    warp.fragments[place].index += 1
-    warp.fragments.append(returning)
-    warp.fragments.removeAll { $0.mask == 0 }
-    mergeFragments(warp)
     return .placed
   }
 

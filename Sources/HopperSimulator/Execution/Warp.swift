@@ -3,6 +3,10 @@
 @safe final class Frame {
   let program: Program
   let caller: Frame?
+  /// The call that made it; nil of the kernel's.
+  let site: CallSite?
+  /// Calls around it.
+  let depth: Int
   /// Where the caller goes on.
   let returnIndex: Int
   let registers: UnsafeMutableRawPointer
@@ -12,11 +16,14 @@
   /// Where the frame's variables begin in each thread's local memory.
   let localBase: Int
 
-  init(_ program: Program, caller: Frame? = nil, returnIndex: Int = 0, localBase: Int = 0) {
+  /// The variables of a called function come behind its caller's.
+  init(_ program: Program, caller: Frame? = nil, site: CallSite? = nil, returnIndex: Int = 0) {
     self.program = program
     self.caller = caller
+    self.site = site
     self.returnIndex = returnIndex
-    self.localBase = localBase
+    depth = caller.map { $0.depth + 1 } ?? 0
+    localBase = caller.map { ($0.localBase + $0.program.layout.frameByteCount + 15) & ~15 } ?? 0
     let rowBytes = max(1, program.rowCount) * 128
     unsafe registers = .allocate(byteCount: rowBytes, alignment: 64)
     unsafe registers.initializeMemory(as: UInt8.self, repeating: 0, count: rowBytes)
@@ -224,7 +231,8 @@ struct Fragment {
     localByteCount = grown
   }
 
-  /// Of the lanes that can go on, those at the lowest address: later instructions are where paths meet again.
+  /// Of the lanes that can go on, those in the innermost call and there at the lowest address: later instructions are
+  /// where paths meet again.
   ///
   /// Lanes that have had many turns while others wait let these go first, so that lanes that spin do not keep from
   /// running those that they wait for.
@@ -235,7 +243,8 @@ struct Fragment {
         best = place
         continue
       }
-      let isLower = fragment.index < fragments[chosen].index
+      let (depth, other) = (fragment.frame.depth, fragments[chosen].frame.depth)
+      let isLower = depth != other ? depth > other : fragment.index < fragments[chosen].index
       if turns < Self.turnLimit ? isLower : !isLower { best = place }
     }
     return best

@@ -4,8 +4,9 @@ import PTX
 /// What is the same for all blocks of a launch.
 @safe final class LaunchContext: @unchecked Sendable {
   let program: Program
-  /// Device functions by name.
+  /// Device functions by name, and their names by address.
   let functions: [String: Program]
+  let functionNames: [UInt64: String]
   let configuration: LaunchConfiguration
   let memory: GlobalMemory
   /// The parameter block; never written.
@@ -29,6 +30,9 @@ import PTX
   ) {
     self.program = program
     self.functions = functions
+    functionNames = program.layout.places.reduce(into: [:]) { names, place in
+      if case .function(let address) = place.value { names[address] = place.key }
+    }
     self.configuration = configuration
     self.memory = memory
     parameterByteCount = bytes.count

@@ -8,27 +8,37 @@ public final class LoadedModule: Sendable {
   public let module: Module
   /// Addresses of its variables in global and constant memory.
   public let addresses: [String: UInt64]
-  private let programs: [String: Program]
+  private let kernels: [String: Program]
+  /// Device functions of each kernel that has calls, by name.
+  private let functions: [String: [String: Program]]
 
   init(_ module: Module, addresses: [String: UInt64]) {
     self.module = module
     self.addresses = addresses
-    var programs: [String: Program] = [:]
+    var (kernels, functions) = ([String: Program](), [String: [String: Program]]())
+    let defined = module.functions.filter { $0.kind == .function && $0.body != nil }
     var site = 0
-    for function in module.functions where function.body != nil {
-      let program = Program(function, module: module, globals: addresses, firstSite: site)
-      programs[function.name] = program
+    func program(_ function: Function, of kernel: Function) -> Program {
+      let program = Program(function, of: kernel, module: module, globals: addresses, firstSite: site)
       // One more for the exit at the end.
       site += program.instructions.count + 1
+      return program
     }
-    self.programs = programs
+    for kernel in module.kernels where kernel.body != nil {
+      let made = program(kernel, of: kernel)
+      kernels[kernel.name] = made
+      guard !made.callSites.isEmpty else { continue }
+      functions[kernel.name] = Dictionary(
+        uniqueKeysWithValues: defined.map { ($0.name, program($0, of: kernel)) })
+    }
+    self.kernels = kernels
+    self.functions = functions
   }
 
-  func kernel(_ name: String) -> Program? {
-    programs[name].flatMap { $0.function.kind == .entry ? $0 : nil }
-  }
+  func kernel(_ name: String) -> Program? { kernels[name] }
 
-  var functions: [String: Program] { programs.filter { $0.value.function.kind == .function } }
+  /// Device functions that a kernel may call.
+  func functions(of kernel: String) -> [String: Program] { functions[kernel] ?? [:] }
 }
 
 /// A simulated Hopper GPU: memory, and modules that run on it.
@@ -193,7 +203,8 @@ public final class Simulator {
     var configuration = launch.configuration
     configuration.cluster = configuration.effectiveCluster(program.attributes)
     let context = LaunchContext(
-      program: program, functions: launch.module.functions, configuration: configuration, memory: memory,
+      program: program, functions: launch.module.functions(of: launch.kernel), configuration: configuration,
+      memory: memory,
       parameters: launch.parameters, registersPerThread: limits.registersPerThread, device: device,
       gridID: nextGridID, trace: trace, checksHazards: checksHazards)
     nextGridID += 1

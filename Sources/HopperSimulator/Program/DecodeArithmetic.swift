@@ -19,16 +19,6 @@ enum FloatOperation: UInt8 {
   }
 }
 
-/// How `setp` joins its result with a predicate, in the `modifiers` of a comparison.
-enum Combination: UInt8 {
-  case none, and, or, xor
-}
-
-/// Bits of the `type` of a comparison of numbers: true when an operand is NaN; only that; only that neither is.
-enum NaNComparison: UInt8 {
-  case ordered, unordered, isNaN, isNumber
-}
-
 extension ScalarType {
   /// The type of SimulatorKernels for integers of this width; bits count as unsigned.
   var integerType: sim_integer_type? {
@@ -50,7 +40,8 @@ extension Decoder {
     let mnemonic = form.form.mnemonic
     switch mnemonic {
     case "mov": return decodeMove()
-    case "setp": return decodeComparison()
+    case "setp": return decodeSetPredicate()
+    case "set": return decodeSet()
     case "selp": return decodeSelection()
     case "cvt": return decodeConversion()
     case "cvta": return decodeGenericAddress()
@@ -61,6 +52,9 @@ extension Decoder {
     }
     guard let type = form.type() ?? form.type("atype") else { return false }
     if type == .pred { return decodePredicateLogic(mnemonic) }
+    if mnemonic == "testp" { return decodeNumberTest(type) }
+    if let isKnown = decodeLaneByLane(mnemonic, type) { return isKnown }
+    if form.has("xorsign") { return decodeSignedExtremum(mnemonic, type) }
     switch type {
     case .f32, .f64: return decodeFloat(mnemonic, type)
     case .f16, .f16x2, .bf16, .bf16x2: return decodeHalf(mnemonic, type)
@@ -100,11 +94,11 @@ extension Decoder {
     case ("mul", "hi"): SIM_MUL_HI
     case ("mul", _): SIM_MUL_LO
     case ("mad", "hi"): SIM_MAD_HI
-    case ("mad", _): form.has("sat") ? nil : SIM_MAD_LO
+    case ("mad", _): SIM_MAD_LO
     case ("div", _): SIM_DIV
     case ("rem", _): SIM_REM
-    case ("min", _): form.has("relu") ? nil : SIM_MIN
-    case ("max", _): form.has("relu") ? nil : SIM_MAX
+    case ("min", _): SIM_MIN
+    case ("max", _): SIM_MAX
     case ("abs", _): SIM_ABS
     case ("neg", _): SIM_NEG
     case ("and", _): SIM_AND
@@ -154,7 +148,7 @@ extension Decoder {
     let isSigned = form.type()?.isSigned ?? false
     switch mnemonic {
     case "prmt": return SIM_PRMT
-    case "lop3": return form.has("combine") ? nil : SIM_LOP3
+    case "lop3": return SIM_LOP3
     case "shf":
       let wraps = form["mode"] == "wrap"
       return form["direction"] == "l"
@@ -166,7 +160,6 @@ extension Decoder {
     case "bfind":
       return form.has("shiftamt")
         ? (isSigned ? SIM_BFIND_SHIFT_S : SIM_BFIND_SHIFT_U) : (isSigned ? SIM_BFIND_S : SIM_BFIND_U)
-    case "mul24": return form["part"] == "lo" ? (isSigned ? SIM_MUL24_LO_S : SIM_MUL24_LO_U) : nil
     case "dp4a":
       let signs = (form["atype"] == "s32", form["btype"] == "s32")
       return signs.0 ? (signs.1 ? SIM_DP4A_SS : SIM_DP4A_SU) : (signs.1 ? SIM_DP4A_US : SIM_DP4A_UU)
@@ -227,7 +220,6 @@ extension Decoder {
     var modifiers = 0
     if form.has("ftz") { modifiers |= Int(SIM_FTZ) }
     if form.has("sat") { modifiers |= Int(SIM_SATURATE) }
-    if form.has("xorsign") || form.has("abs") && mnemonic != "abs" { return false }
     let propagatesNaN = form.has("nan")
     emit(type == .f64 ? .double : .float) {
       $0.operation = operation.rawValue
@@ -252,7 +244,7 @@ extension Decoder {
     }
     let b = operands.count > 2 ? source(2, type) : a
     let c = operands.count > 3 ? source(3, type) : a
-    guard let b, let c, !form.has("xorsign") else { return false }
+    guard let b, let c else { return false }
     var modifiers = 0
     if form.has("ftz") { modifiers |= Int(SIM_HALF_FTZ) }
     if form.has("sat") { modifiers |= Int(SIM_HALF_SATURATE) }
@@ -268,97 +260,53 @@ extension Decoder {
     return true
   }
 
-  // MARK: Predicates
-
-  private mutating func decodePredicateLogic(_ mnemonic: String) -> Bool {
-    let operations = ["and": Combination.and, "or": .or, "xor": .xor]
-    guard let d = operands.first.flatMap(predicateDestination), operands.count > 1,
-      let a = predicate(operands[1])
-    else { return false }
-    let b = operands.count > 2 ? predicate(operands[2]) : .always
-    guard let b, mnemonic == "not" || operations[mnemonic] != nil else { return false }
-    emit(.predicateLogic) {
-      $0.operation = (operations[mnemonic] ?? .xor).rawValue
-      ($0.d, $0.a, $0.b) = (d, a.index, b.index)
-    }
-    return true
-  }
-
-  private static let comparisons: [String: (sim_comparison, NaNComparison)] = [
-    "eq": (SIM_EQ, .ordered), "ne": (SIM_NE, .ordered), "lt": (SIM_LT, .ordered), "le": (SIM_LE, .ordered),
-    "gt": (SIM_GT, .ordered), "ge": (SIM_GE, .ordered), "lo": (SIM_LT, .ordered), "ls": (SIM_LE, .ordered),
-    "hi": (SIM_GT, .ordered), "hs": (SIM_GE, .ordered), "equ": (SIM_EQ, .unordered),
-    "neu": (SIM_NE, .unordered),
-    "ltu": (SIM_LT, .unordered), "leu": (SIM_LE, .unordered), "gtu": (SIM_GT, .unordered),
-    "geu": (SIM_GE, .unordered), "num": (SIM_EQ, .isNumber), "nan": (SIM_EQ, .isNaN),
-  ]
-
-  private mutating func decodeComparison() -> Bool {
-    guard let type = form.type(), let (comparison, nan) = form["compare"].flatMap({ Self.comparisons[$0] }),
-      let a = source(1, type), let b = source(2, type)
-    else { return false }
-    var destinations = [operands[0]]
-    if case .pair(let first, let second) = operands[0] { destinations = [first, second] }
-    let words = destinations.compactMap(predicateDestination)
-    let combination: Combination =
-      switch form["combine"] {
-      case "and": .and
-      case "or": .or
-      case "xor": .xor
-      default: .none
-      }
-    let third = operands.count > 3 ? predicate(operands[3]) : .always
-    guard words.count == destinations.count, let third else { return false }
-    let opcode: Opcode
-    var typeCode = nan.rawValue
-    switch type {
-    case .f32: opcode = .compareFloat
-    case .f64: opcode = .compareDouble
-    case .f16, .bf16:
-      opcode = .compareHalf
-      typeCode |= type == .bf16 ? 4 : 0
-    default:
-      guard let integerType = type.integerType else { return false }
-      opcode = .compareInteger
-      typeCode = UInt8(integerType.rawValue)
-    }
-    let sink = scratch.predicateSink
-    emit(opcode) { [self] in
-      $0.operation = UInt8(comparison.rawValue)
-      $0.type = typeCode
-      $0.modifiers = combination.rawValue
-      $0.isWide = form.has("ftz")
-      ($0.d, $0.a, $0.b, $0.c, $0.e) = (words[0], a, b, third.index, words.count > 1 ? words[1] : sink)
-    }
-    return true
-  }
-
-  private mutating func decodeSelection() -> Bool {
-    guard let type = form.type(), let d = destination(0), let a = source(1, type), let b = source(2, type),
-      let c = predicate(operands[3])
-    else { return false }
-    emit(type.bitCount == 64 ? .select64 : .select32) {
-      $0.isWide = type.bitCount == 64
-      ($0.d, $0.a, $0.b, $0.c) = (d, a, b, c.index)
-    }
-    return true
-  }
-
   // MARK: Moves and addresses
 
   private mutating func decodeMove() -> Bool {
     guard let type = form.type(), operands.count == 2 else { return false }
     if type == .pred {
-      guard let d = predicateDestination(operands[0]), let a = predicate(operands[1]) else { return false }
+      guard let d = predicateDestination(operands[0]) else { return false }
+      if case .special(let special) = operands[1] { return decodeSpecialPredicate(special, d) }
+      guard let a = predicate(operands[1]) else { return false }
       emit(.copyPredicate) { ($0.d, $0.a) = (d, a.index) }
       return true
     }
+    if type == .b128 { return decodeWideMove() }
     if case .vector(let parts) = operands[1] { return decodePacking(parts, type) }
     if case .vector(let parts) = operands[0] { return decodeUnpacking(parts, type) }
-    guard let d = destination(0), let a = source(1, type), type.bitCount < 128 else { return false }
+    guard let d = destination(0), let a = source(1, type) else { return false }
     emit(type.bitCount == 64 ? .copy64 : .copy32) {
       $0.isWide = type.bitCount == 64
       ($0.d, $0.a) = (d, a)
+    }
+    return true
+  }
+
+  /// `mov.pred p, %is_explicit_cluster`.
+  private mutating func decodeSpecialPredicate(_ special: SpecialRegister, _ d: Int32) -> Bool {
+    guard special.type == .pred, let row = source(.special(special), .u32) else { return false }
+    let (zero, sink) = (constants.slot(0, isWide: false), scratch.predicateSink)
+    emit(.compareInteger) {
+      $0.operation = UInt8(SIM_NE.rawValue)
+      $0.type = UInt8(SIM_U32.rawValue)
+      ($0.d, $0.a, $0.b, $0.c, $0.e) = (d, row, zero, PredicateSlot.always.index, sink)
+    }
+    return true
+  }
+
+  /// `mov.b128`: two halves, each of 64 bits.
+  private mutating func decodeWideMove() -> Bool {
+    func rows(_ operand: Operand) -> [Int32]? {
+      guard case .vector(let parts) = operand else { return destination(operand).map { [$0, $0 + 2] } }
+      let rows = parts.compactMap(destination)
+      return rows.count == 2 && parts.count == 2 ? rows : nil
+    }
+    guard let to = rows(operands[0]), let from = rows(operands[1]) else { return false }
+    for (d, a) in zip(to, from) {
+      emit(.copy64) {
+        $0.isWide = true
+        ($0.d, $0.a) = (d, a)
+      }
     }
     return true
   }
@@ -429,7 +377,7 @@ extension Decoder {
     emit(isMap ? .mapAddress : .addressRank) { [self] in
       $0.space = isGeneric ? .generic : .shared
       $0.isWide = isMap ? type.bitCount == 64 : isWide(operands[1])
-      $0.operation = type.bitCount == 64 ? 1 : 0
+      $0.operation = isWide(operands[0]) ? 1 : 0
       ($0.d, $0.a, $0.b) = (d, a, b)
     }
     return true

@@ -57,6 +57,7 @@ extension Decoder {
       emit(.prefetch)
       return true
     }
+    if form.form.mnemonic == "tensormap" { return decodeTensorMap() }
     guard form.form.mnemonic == "cp" else { return false }
     if form.has("commit_group") {
       emit(form.has("bulk") ? .bulkGroup : .asynchronousCopyGroup)
@@ -158,7 +159,6 @@ extension Decoder {
   }
 
   private mutating func decodeTensorCopy() -> Bool {
-    guard form["mode"] == nil || form["mode"] == "tile" else { return false }
     let toGlobal = form["to"] == "global"
     let mapOperand = operands[toGlobal ? 0 : 1]
     guard case .tensor(_, _, let coordinates) = mapOperand,
@@ -188,6 +188,43 @@ extension Decoder {
       ($0.extra, $0.extraCount) = (extra, count)
     }
     return true
+  }
+
+  /// Generic addresses in `a` and, of a copy, `b`; of a replacement the value is in `b`, the dimension in `c`.
+  private mutating func decodeTensorMap() -> Bool {
+    guard let a = tensorMapRow(operands[0], form["space"] ?? form["toSpace"]) else { return false }
+    guard form.has("replace") else {
+      guard let b = tensorMapRow(operands[1], form["fromSpace"]) else { return false }
+      emit(.tensorMapReplace) {
+        $0.operation = UInt8(TensorMapField.allCases.count)
+        ($0.a, $0.b) = (a, b)
+      }
+      return true
+    }
+    let zero = constants.slot(0, isWide: false)
+    guard let field = form["field"].flatMap(TensorMapField.init(modifier:)), let type = form.type(),
+      let b = source(operands.count - 1, type), let c = operands.count > 2 ? source(1, .u32) : zero
+    else { return false }
+    emit(.tensorMapReplace) {
+      $0.operation = field.rawValue
+      $0.isWide = type == .b64
+      ($0.a, $0.b, $0.c) = (a, b, c)
+    }
+    return true
+  }
+
+  /// The generic address of a tensor map in a space.
+  private mutating func tensorMapRow(_ operand: Operand, _ space: String?) -> Int32? {
+    guard let row = addressRow(operand) else { return nil }
+    guard space == "shared::cta" else { return row }
+    let generic = operandRow()
+    emit(.toGeneric) {
+      $0.predicate = .always
+      $0.space = .shared
+      $0.isWide = true
+      ($0.d, $0.a) = (generic, row)
+    }
+    return generic
   }
 
   // MARK: st.async, red.async

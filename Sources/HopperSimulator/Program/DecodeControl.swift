@@ -50,6 +50,7 @@ extension Decoder {
         $0.a = a
         ($0.extra, $0.extraCount) = (extra, count)
       }
+    case "call": return decodeCall()
     case "ret": emit(function.kind == .entry ? .exit : .returnFromCall)
     case "exit": emit(.exit)
     case "trap", "brkpt": emit(.trap)

@@ -54,11 +54,13 @@ enum ConversionModifier {
   static let relu: UInt8 = 4
   /// Numbers to integral numbers of the same kind, or of integers.
   static let roundsToInteger: UInt8 = 8
+  /// What is too large becomes the largest number.
+  static let staysFinite: UInt8 = 16
 }
 
 extension Decoder {
   mutating func decodeConversion() -> Bool {
-    if form.has("pack") { return false }
+    if form.has("pack") { return decodePackConversion() }
     guard let to = form.type("to"), let from = form.type("from"), let d = destination(0) else { return false }
     if operands.count == 3 || to.isPackedFloat || from.isPackedFloat {
       return decodePairConversion(to, from, d)
@@ -71,7 +73,9 @@ extension Decoder {
       emit(.convertInteger) { [self] in
         $0.operation = UInt8(origin.rawValue)
         $0.type = UInt8(target.rawValue)
-        $0.modifiers = form.has("sat") ? 1 : 0
+        // A signed number of 16 bits fills a wider register by its sign.
+        let fills = target == .s16 && operands[0].registers.contains { type(of: $0).bitCount == 32 }
+        $0.modifiers = (form.has("sat") ? 1 : 0) | (fills ? 2 : 0)
         // A register may be wider than the type that is taken from it or put into it.
         $0.elementCount = isWideSource ? 2 : 1
         $0.isWide = destinationIsWide
@@ -94,7 +98,8 @@ extension Decoder {
   private var modifiers: UInt8 {
     var modifiers: UInt8 = 0
     if form.has("ftz") { modifiers |= ConversionModifier.flushes }
-    if form.has("sat") || form.has("satfinite") { modifiers |= ConversionModifier.saturates }
+    if form.has("sat") { modifiers |= ConversionModifier.saturates }
+    if form.has("satfinite") { modifiers |= ConversionModifier.staysFinite }
     if form.has("relu") { modifiers |= ConversionModifier.relu }
     if form["round"]?.last == "i" { modifiers |= ConversionModifier.roundsToInteger }
     return modifiers

@@ -115,21 +115,26 @@ extension Decoder {
     case "v2": 2
     case "v4": 4
     case "v8": 8
-    default: 1
+    default: form.type() == .b128 ? 2 : 1
     }
   }
 
+  /// Of registers of 128 bits, the rows of both halves: they are moved as vectors of two.
+  func halves(_ rows: [Int32], _ type: ScalarType) -> [Int32] {
+    type == .b128 ? rows.flatMap { [$0, $0 + 2] } : rows
+  }
+
   private mutating func decodeLoad() -> Bool {
-    guard let type = form.type(), type.bitCount < 128, let rows = destinations(operands[0]),
+    guard let type = form.type(), let rows = destinations(operands[0]).map({ halves($0, type) }),
       rows.count == elementCount(form), let from = address(operands[1], form["space"])
     else { return false }
     let registers = operands[0].registers
-    let isWideRegister = registers.contains { self.type(of: $0).bitCount == 64 } || type.bitCount == 64
+    let isWideRegister = registers.contains { self.type(of: $0).bitCount >= 64 } || type.bitCount >= 64
     let isOrdered = order(form)
     let (extra, count) = append(rows)
     emit(.load) {
       $0.fill(from)
-      $0.elementBytes = UInt8(type.byteCount)
+      $0.elementBytes = UInt8(min(type.byteCount, 8))
       $0.elementCount = UInt8(rows.count)
       $0.operation = (isWideRegister ? LoadFlag.wide : 0) | (type.isSigned ? LoadFlag.signed : 0)
       $0.modifiers = isOrdered.rawValue
@@ -139,17 +144,17 @@ extension Decoder {
   }
 
   private mutating func decodeStore() -> Bool {
-    guard let type = form.type(), type.bitCount < 128, let rows = sources(operands[1], type),
+    guard let type = form.type(), let rows = sources(operands[1], type).map({ halves($0, type) }),
       rows.count == elementCount(form), let to = address(operands[0], form["space"])
     else { return false }
     // A register of 64 bits may be stored in part.
     let isWideRegister =
-      operands[1].registers.contains { self.type(of: $0).bitCount == 64 } || type.bitCount == 64
+      operands[1].registers.contains { self.type(of: $0).bitCount >= 64 } || type.bitCount >= 64
     let order = order(form)
     let (extra, count) = append(rows)
     emit(.store) {
       $0.fill(to)
-      $0.elementBytes = UInt8(type.byteCount)
+      $0.elementBytes = UInt8(min(type.byteCount, 8))
       $0.elementCount = UInt8(rows.count)
       $0.operation = isWideRegister ? LoadFlag.wide : 0
       $0.modifiers = order.rawValue
@@ -159,7 +164,9 @@ extension Decoder {
   }
 
   private mutating func decodeAtomic(_ opcode: Opcode, first: Int) -> Bool {
-    guard !form.has("vector"), let type = form.type(), let element = AtomicElement(type),
+    if form.has("vector") { return decodeAtomicVector(opcode, first: first) }
+    if form.type() == .b128 { return decodeWideAtomic() }
+    guard let type = form.type(), let element = AtomicElement(type),
       let operation = AtomicOperation.allCases.first(where: { "\($0)" == form["operation"] }),
       let to = address(operands[first], form["space"]), let b = source(first + 1, type)
     else { return false }
@@ -173,6 +180,52 @@ extension Decoder {
       $0.type = element.rawValue
       $0.elementBytes = UInt8(element.byteCount)
       // Without an order, an atomic operation is relaxed.
+      $0.modifiers = (order == .weak ? .relaxed : order).rawValue
+      ($0.d, $0.b, $0.c) = (d, b, c)
+    }
+    return true
+  }
+}
+
+/// Decoding of atomic operations on more than one element, or on 128 bits.
+extension Decoder {
+  /// The rows of old values, if they are kept, stand in the list before those of the operands.
+  private mutating func decodeAtomicVector(_ opcode: Opcode, first: Int) -> Bool {
+    guard let type = form.type(), let element = AtomicElement(type),
+      let operation = AtomicOperation.allCases.first(where: { "\($0)" == form["operation"] }),
+      let to = address(operands[first], form["space"]), let parts = sources(operands[first + 1], type),
+      parts.count == elementCount(form)
+    else { return false }
+    let keepsOld = opcode == .atomic
+    guard let old = keepsOld ? destinations(operands[0]) : [], !keepsOld || old.count == parts.count else {
+      return false
+    }
+    let order = order(form)
+    let (list, count) = append(old + parts)
+    emit(.atomicVector) {
+      $0.fill(to)
+      $0.operation = operation.rawValue
+      $0.type = element.rawValue
+      $0.elementBytes = UInt8(element.byteCount)
+      $0.elementCount = UInt8(parts.count)
+      $0.modifiers = (order == .weak ? .relaxed : order).rawValue
+      ($0.extra, $0.extraCount) = (list, count)
+    }
+    return true
+  }
+
+  /// `atom.exch.b128` and `atom.cas.b128`.
+  private mutating func decodeWideAtomic() -> Bool {
+    let isSwap = form["operation"] == "cas"
+    guard form.form.mnemonic == "atom", isSwap || form["operation"] == "exch", let d = destination(0),
+      let to = address(operands[1], form["space"]), let b = source(2, .b128)
+    else { return false }
+    let c = isSwap ? source(3, .b128) : b
+    guard let c else { return false }
+    let order = order(form)
+    emit(.atomicWide) {
+      $0.fill(to)
+      $0.operation = (isSwap ? AtomicOperation.cas : .exch).rawValue
       $0.modifiers = (order == .weak ? .relaxed : order).rawValue
       ($0.d, $0.b, $0.c) = (d, b, c)
     }

@@ -10,6 +10,8 @@ struct ScratchRows {
   let predicateSink: Int32
   /// The carry of `add.cc` and its like.
   let carry: Int32
+  /// Predicates between instructions that stand for one.
+  let selection, otherSelection: Int32
   let rowCount: Int
   let predicateCount: Int
 
@@ -21,7 +23,9 @@ struct ScratchRows {
     rowCount = allocation.rowCount + 4 + 2 * Self.operandCount
     predicateSink = Int32(allocation.predicateCount)
     carry = predicateSink + 1
-    predicateCount = allocation.predicateCount + 2
+    selection = carry + 1
+    otherSelection = selection + 1
+    predicateCount = allocation.predicateCount + 4
   }
 }
 
@@ -37,6 +41,7 @@ struct Decoder {
   let scratch: ScratchRows
   var constants = ConstantPool()
   var vectors: [Int32] = []
+  var callSites: [CallSite] = []
   private(set) var code: [DecodedInstruction] = []
   /// Index of the first decoded instruction of each.
   private var starts: [Int] = []
@@ -51,7 +56,11 @@ struct Decoder {
     self.function = function
     self.layout = layout
     list = InstructionList(function)
-    allocation = RegisterAllocation(list, registers: function.registers)
+    // Registers in which a function takes and gives values are used before its first and after its last instruction.
+    let passed = Set((function.results + function.parameters).filter { $0.space == .register }.map(\.name))
+    allocation = RegisterAllocation(
+      list, registers: function.registers,
+      pinned: function.registers.indices.filter { passed.contains(function.registers[$0].name) })
     scratch = ScratchRows(allocation)
   }
 
@@ -116,6 +125,9 @@ struct Decoder {
     return predicate.isNegated ? slot.negated : slot
   }
 
+  /// Gives the last instruction the carry in `e`.
+  mutating func setCarry() { code[code.count - 1].e = scratch.carry }
+
   /// Appends an instruction with further fields.
   mutating func emit(_ opcode: Opcode, _ fill: (inout DecodedInstruction) -> Void = { _ in }) {
     var decoded = blank(opcode)
@@ -169,7 +181,8 @@ struct Decoder {
       return constants.slot(UInt64(bitPattern: Int64(place) + offset), isWide: isWide)
     case .shared(let place): return addressRow(.sharedAddress, Int64(place) + offset, isWide)
     case .frame(let place): return addressRow(.localAddress, Int64(place) + offset, isWide)
-    case .function, nil: return nil
+    case .function(let address): return constants.slot(address, isWide: isWide)
+    case nil: return nil
     }
   }
 

@@ -9,6 +9,8 @@ enum AddressWindow {
   static let shared: UInt64 = 0x0000_7D00_0000_0000
   static let local: UInt64 = 0x0000_7E00_0000_0000
   static let parameter: UInt64 = 0x0000_7F00_0000_0000
+  /// Of functions, which are not in memory: 16 apart, in the module's order.
+  static let function: UInt64 = 0x0000_7C00_0000_0000
   static let mask: UInt64 = 0x0000_FFFF_0000_0000
 
   /// Bytes at the start of shared memory that belong to the system.
@@ -28,7 +30,8 @@ struct VariableLayout {
     case frame(Int)
     /// In global or constant memory.
     case global(UInt64)
-    case function
+    /// A function: what stands for its address.
+    case function(UInt64)
   }
 
   private(set) var places: [String: Place] = [:]
@@ -39,12 +42,14 @@ struct VariableLayout {
   /// Bytes of a thread's local frame.
   private(set) var frameByteCount = 0
 
-  /// Lays out what `function` and the functions that it may call name. `globals` are the addresses of the module's
-  /// variables in global and constant memory.
-  init(_ function: Function, module: Module, globals: [String: UInt64]) {
+  /// Lays out what `function` names, as part of a kernel. `globals` are the addresses of the module's variables in
+  /// global and constant memory.
+  init(_ function: Function, of kernel: Function, module: Module, globals: [String: UInt64]) {
     for (name, address) in globals { places[name] = .global(address) }
-    for other in module.functions { places[other.name] = .function }
-    layOutShared(function, module)
+    for (index, other) in module.functions.enumerated() {
+      places[other.name] = .function(AddressWindow.function + UInt64(index) * 16)
+    }
+    layOutShared(kernel, module)
     if function.kind == .entry {
       for parameter in function.parameters {
         parameterByteCount = Self.aligned(parameterByteCount, parameter)
@@ -61,10 +66,10 @@ struct VariableLayout {
     }
   }
 
-  private mutating func layOutShared(_ function: Function, _ module: Module) {
+  private mutating func layOutShared(_ kernel: Function, _ module: Module) {
     // Functions share the block's memory, so each must find the same addresses: all static variables of the module
     // that are not of other kernels.
-    let functions = module.functions.filter { $0.kind == .function || $0.name == function.name }
+    let functions = module.functions.filter { $0.kind == .function || $0.name == kernel.name }
     let variables = module.variables + functions.flatMap(\.variables)
     var dynamic: [Variable] = []
     for variable in variables where variable.space == .shared {

@@ -13,6 +13,7 @@ enum Opcode: UInt16 {
   case convertInteger, convert, convertPair, unpackPair
   case copy32, copy64, copyPredicate, predicateToRow
   case packVector, unpackVector
+  case laneByLane
   case isSpace
 
   // Values that the warp knows.
@@ -20,7 +21,7 @@ enum Opcode: UInt16 {
   case toGeneric, fromGeneric, mapAddress, addressRank
 
   // Memory.
-  case load, store, atomic, reduce, prefetch
+  case load, store, atomic, reduce, atomicVector, atomicWide, prefetch
   case asynchronousCopy, asynchronousCopyGroup, asynchronousCopyWait, asynchronousCopyArrive
   case storeAsynchronous, reduceAsynchronous
   case bulkCopy, bulkReduce, tensorLoad, tensorStore, bulkGroup, bulkWait, tensorMapReplace

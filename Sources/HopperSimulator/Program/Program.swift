@@ -18,9 +18,15 @@ final class Program: Sendable {
   let regions: RegionTable
   let code: DecodedCode
   let constants: ConstantRows
+  let callSites: [CallSite]
+  /// Of a device function: where its arguments and results lie in its frame.
+  let argumentPlaces, resultPlaces: [CallValue]
 
-  init(_ function: Function, module: Module, globals: [String: UInt64], firstSite: Int) {
-    let layout = VariableLayout(function, module: module, globals: globals)
+  /// A kernel, or a device function as `kernel` calls it: both see the shared memory of the kernel's block.
+  init(
+    _ function: Function, of kernel: Function, module: Module, globals: [String: UInt64], firstSite: Int
+  ) {
+    let layout = VariableLayout(function, of: kernel, module: module, globals: globals)
     var decoder = Decoder(function, layout)
     decoder.decodeAll()
     self.function = function
@@ -33,6 +39,9 @@ final class Program: Sendable {
     regions = RegionTable(function, decoder.list)
     code = DecodedCode(decoder, regions)
     constants = ConstantRows(decoder.constants)
+    callSites = decoder.callSites
+    argumentPlaces = decoder.callPlaces(function.parameters)
+    resultPlaces = decoder.callPlaces(function.results)
   }
 }
 

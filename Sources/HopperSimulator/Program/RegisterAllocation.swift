@@ -20,9 +20,11 @@ struct RegisterAllocation {
     type == .pred ? 0 : type.bitCount <= 32 ? 1 : type.bitCount / 32
   }
 
-  init(_ list: InstructionList, registers: [Register]) {
+  /// `pinned` registers have their rows to themselves from beginning to end.
+  init(_ list: InstructionList, registers: [Register], pinned: [Int] = []) {
     slots = Array(repeating: 0, count: registers.count)
-    let intervals = Self.intervals(list, registerCount: registers.count)
+    var intervals = Self.intervals(list, registerCount: registers.count)
+    for register in pinned { intervals[register] = 0...max(0, list.instructions.count - 1) }
     var freeRows: [Int: [Int32]] = [:]
     var freePredicates: [Int32] = []
     var active: [(end: Int, register: Int)] = []

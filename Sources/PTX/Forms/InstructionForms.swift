@@ -7,7 +7,7 @@ public enum InstructionForms {
   public static let all: [InstructionForm] = groups.flatMap(\.rows)
 
   /// The parts of the table, with what they are called in the reference page.
-  static let groups: [(title: String, rows: [InstructionForm])] = [
+  package static let groups: [(title: String, rows: [InstructionForm])] = [
     ("Integer arithmetic", arithmetic), ("Floating point", floatingPoint),
     ("Comparison, logic and shifts", logic), ("Moves and conversions", movement), ("Control", control),
     ("Memory", memory), ("Exchange in a warp", warp), ("Barriers and fences", barriers),
@@ -41,7 +41,6 @@ public enum InstructionForms {
     case "mem":
       [
         "b8", "u8", "s8", "b16", "u16", "s16", "b32", "u32", "s32", "b64", "u64", "s64", "f32", "f64",
-        "b128",
       ]
     case "any": ["b16", "u16", "s16", "b32", "u32", "s32", "b64", "u64", "s64", "f32", "f64"]
     case "half": ["f16", "f16x2", "bf16", "bf16x2"]

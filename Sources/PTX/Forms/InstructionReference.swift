@@ -35,7 +35,7 @@ package enum InstructionReference {
   }
 
   /// `mul.(lo, hi, wide).(u16, s16, …)`.
-  static func spelling(of form: InstructionForm) -> String {
+  package static func spelling(of form: InstructionForm) -> String {
     form.slots.reduce(form.mnemonic) { spelling, slot in
       let choices = slot.choices.count == 1 ? slot.choices[0] : "(\(list(slot.choices)))"
       return spelling + (slot.isOptional ? "[.\(choices)]" : ".\(choices)")

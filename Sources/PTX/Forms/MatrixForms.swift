@@ -7,6 +7,11 @@ extension InstructionForms {
     "shape=" + wgmmaShape.map { "\($0)k\(depth)" }.joined(separator: "|")
   }
 
+  /// Of integers, N is a multiple of 16 from 32 on.
+  private static let wgmmaIntegerShapes =
+    "shape="
+    + ([8, 24] + stride(from: 16, through: 256, by: 16)).map { "m64n\($0)k32" }.joined(separator: "|")
+
   /// `ldmatrix`, `stmatrix`, `mma.sync`, `wgmma`.
   static let matrix: [InstructionForm] = [
     row(
@@ -39,7 +44,7 @@ extension InstructionForms {
       "wgmma mma_async sync aligned \(wgmmaShapes(depth: 32)) d=f32|f16 a=e4m3|e5m2 b=e4m3|e5m2",
       "a r r r r r", .warpgroupMatrix, since: .init(8, 0)),
     row(
-      "wgmma mma_async sync aligned \(wgmmaShapes(depth: 32)) satfinite? d=s32 a=u8|s8 b=u8|s8",
+      "wgmma mma_async sync aligned \(wgmmaIntegerShapes) satfinite? d=s32 a=u8|s8 b=u8|s8",
       "a r r r", .warpgroupMatrix, since: .init(8, 0)),
     row("wgmma fence sync aligned", "", .warpgroupMatrix, since: .init(8, 0)),
     row("wgmma commit_group sync aligned", "", .warpgroupMatrix, since: .init(8, 0)),
@@ -70,27 +75,26 @@ extension InstructionForms {
     row("cp async bulk commit_group", "", .bulkCopy, since: .init(8, 0)),
     row("cp async bulk wait_group read?", "r", .bulkCopy, since: .init(8, 0)),
     row(
-      "cp async bulk tensor \(rank) to=shared::cluster from=global mode=tile|im2col? \(completion) "
-        + "multicast=multicast::cluster? hint=L2::cache_hint?", "m m m r? r? r?", .bulkCopy,
+      "cp async bulk tensor \(rank) to=shared::cluster from=global tile? \(completion) "
+        + "multicast=multicast::cluster? hint=L2::cache_hint?", "m m m r? r?", .bulkCopy,
       since: .init(8, 0)),
     row(
-      "cp async bulk tensor \(rank) to=shared::cta from=global mode=tile|im2col? \(completion) "
-        + "hint=L2::cache_hint?", "m m m r? r?", .bulkCopy, since: .init(8, 6)),
+      "cp async bulk tensor \(rank) to=shared::cta from=global tile? \(completion) "
+        + "hint=L2::cache_hint?", "m m m r?", .bulkCopy, since: .init(8, 6)),
     row(
-      "cp async bulk tensor \(rank) to=global from=shared::cta mode=tile|im2col_no_offs? completion=bulk_group "
+      "cp async bulk tensor \(rank) to=global from=shared::cta tile? completion=bulk_group "
         + "hint=L2::cache_hint?", "m m r?", .bulkCopy, since: .init(8, 0)),
     row(
-      "cp async bulk prefetch tensor \(rank) level=L2 space=global mode=tile|im2col? hint=L2::cache_hint?",
-      "m r? r?",
-      .bulkCopy, since: .init(8, 0)),
+      "cp async bulk prefetch tensor \(rank) level=L2 space=global tile? hint=L2::cache_hint?",
+      "m r?", .bulkCopy, since: .init(8, 0)),
     row(
       "cp reduce async bulk to=global from=shared::cta completion=bulk_group hint=L2::cache_hint? \(reduction) "
         + "noftz? type=f16|bf16|f32|f64|u32|s32|u64|s64|b32|b64", "m m r r?", .bulkCopy, since: .init(8, 0)),
     row(
       "cp reduce async bulk to=shared::cluster from=shared::cta \(completion) \(reduction) "
-        + "type=u32|s32|u64|s64|b32|b64", "m m r m", .bulkCopy, since: .init(8, 0)),
+        + "type=u32|s32|u64|b32", "m m r m", .bulkCopy, since: .init(8, 0)),
     row(
-      "cp reduce async bulk tensor \(rank) to=global from=shared::cta \(reduction) mode=tile|im2col_no_offs? "
+      "cp reduce async bulk tensor \(rank) to=global from=shared::cta \(reduction) tile? "
         + "completion=bulk_group hint=L2::cache_hint?", "m m r?", .bulkCopy, since: .init(8, 0)),
   ]
 }

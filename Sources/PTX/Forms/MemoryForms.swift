@@ -3,21 +3,25 @@ extension InstructionForms {
   private static let space =
     "space=global|shared|shared::cta|shared::cluster|local|const|param|param::entry|param::func?"
   private static let sharedOrGlobal = "space=global|shared|shared::cta|shared::cluster?"
-  private static let order = "order=weak|relaxed|acquire|release|volatile|mmio?"
+  private static let storeSpace =
+    "space=global|shared|shared::cta|shared::cluster|local|param|param::func?"
   private static let scope = "scope=cta|cluster|gpu|sys?"
-  private static let cache =
-    "cache=ca|cg|cs|lu|cv|wb|wt? l1=L1::evict_normal|L1::evict_unchanged|L1::evict_first|L1::evict_last|L1::no_allocate? "
-    + "hint=L2::cache_hint? prefetch=L2::64B|L2::128B|L2::256B? "
-    + "l2=L2::evict_last|L2::evict_normal|L2::evict_first?"
-  private static let atomicTypes = "b16|b32|b64|b128|u32|u64|s32|s64|f32|f64|$half"
+  private static let eviction =
+    "l1=L1::evict_normal|L1::evict_unchanged|L1::evict_first|L1::evict_last|L1::no_allocate? "
+    + "l2=L2::evict_last|L2::evict_normal|L2::evict_first? hint=L2::cache_hint?"
+  private static let atomicTypes = "b32|b64|u32|u64|s32|s64|f32|f64|$half"
 
   /// Loads, stores, atomics and `cp.async`.
   static let memory: [InstructionForm] = [
-    row("ld \(order) \(scope) \(space) nc? \(cache) vector=v2|v4|v8? type=$mem", "w m r?", .memory),
-    row("ldu space=global? vector=v2|v4? type=$mem", "w m", .memory),
-    row("st \(order) \(scope) \(space) \(cache) vector=v2|v4|v8? type=$mem", "m r r?", .memory),
     row(
-      "st async order=weak|release? scope=cluster? space=shared::cluster? completion=mbarrier::complete_tx::bytes "
+      "ld mmio? order=weak|relaxed|acquire|volatile? \(scope) \(space) nc? cache=ca|cg|cs|lu|cv? \(eviction) "
+        + "prefetch=L2::64B|L2::128B|L2::256B? vector=v2|v4? type=$mem|b128", "w m r?", .memory),
+    row("ldu space=global? vector=v2|v4? type=$mem", "w m", .memory),
+    row(
+      "st mmio? order=weak|relaxed|release|volatile? \(scope) \(storeSpace) cache=wb|cg|cs|wt? \(eviction) "
+        + "vector=v2|v4? type=$mem|b128", "m r r?", .memory),
+    row(
+      "st async weak? space=shared::cluster? completion=mbarrier::complete_tx::bytes "
         + "vector=v2|v4? type=b32|b64|u32|u64|s32|s64|f32|f64", "m r m", .memory, since: .init(8, 1)),
     row(
       "red async order=relaxed? scope=cluster? space=shared::cluster? completion=mbarrier::complete_tx::bytes "
@@ -30,6 +34,9 @@ extension InstructionForms {
       "atom order=relaxed|acquire|release|acq_rel? \(scope) \(sharedOrGlobal) "
         + "operation=add|and|or|xor|min|max|inc|dec|exch noftz? hint=L2::cache_hint? type=\(atomicTypes)",
       "w m r r?", .atomic),
+    row(
+      "atom order=relaxed|acquire|release|acq_rel? \(scope) \(sharedOrGlobal) operation=exch hint=L2::cache_hint? "
+        + "type=b128", "w m r r?", .atomic, since: .init(8, 3)),
     row(
       "atom order=relaxed|acquire|release|acq_rel? \(scope) space=global? operation=add|min|max noftz? "
         + "hint=L2::cache_hint? vector=v2|v4|v8 type=f32|$half", "w m r r?", .atomic, since: .init(8, 1)),

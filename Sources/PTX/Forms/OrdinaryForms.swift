@@ -28,6 +28,8 @@ extension InstructionForms {
     row("bfe type=u32|s32|u64|s64", "w r r r", .integer),
     row("bfi type=b32|b64", "w r r r r", .integer),
     row("fns type=b32", "w r r r", .specialFunction),
+    row("szext mode=clamp|wrap type=u32|s32", "w r r", .integer, since: .init(7, 6)),
+    row("bmsk mode=clamp|wrap type=b32", "w r r", .integer, since: .init(7, 6)),
     row("dp4a atype=u32|s32 btype=u32|s32", "w r r r", .integerMultiply),
     row("dp2a part=lo|hi atype=u32|s32 btype=u32|s32", "w r r r", .integerMultiply),
   ]
@@ -39,8 +41,8 @@ extension InstructionForms {
     row("mul round=rn|rz|rm|rp? ftz? sat? type=f32", "w r r", .float),
     row("fma round=rn|rz|rm|rp ftz? sat? type=f32", "w r r r", .float),
     row("mad round=rn|rz|rm|rp ftz? sat? type=f32", "w r r r", .float),
-    row("min ftz? nan? xorsign? abs? type=f32", "w r r", .float),
-    row("max ftz? nan? xorsign? abs? type=f32", "w r r", .float),
+    row("min ftz? nan=NaN? xorsign? abs? type=f32", "w r r", .float),
+    row("max ftz? nan=NaN? xorsign? abs? type=f32", "w r r", .float),
     row("abs ftz? type=f32", "w r", .float),
     row("neg ftz? type=f32", "w r", .float),
     row("copysign type=f32|f64", "w r r", .float),
@@ -70,8 +72,8 @@ extension InstructionForms {
     row("sub round=rn? ftz? sat? type=$half", "w r r", .half),
     row("mul round=rn? ftz? sat? type=$half", "w r r", .half),
     row("fma round=rn ftz? sat? relu? type=$half", "w r r r", .half),
-    row("min ftz? nan? xorsign? abs? type=$half", "w r r", .half),
-    row("max ftz? nan? xorsign? abs? type=$half", "w r r", .half),
+    row("min ftz? nan=NaN? xorsign? abs? type=$half", "w r r", .half),
+    row("max ftz? nan=NaN? xorsign? abs? type=$half", "w r r", .half),
     row("abs ftz? type=$half", "w r", .half),
     row("neg ftz? type=$half", "w r", .half),
   ]
@@ -86,6 +88,9 @@ extension InstructionForms {
     row(
       "set \(comparison) ftz? to=u32|s32|f32|u16|s16|f16|bf16|f16x2|bf16x2 type=$any|$half", "w r r", .integer
     ),
+    row(
+      "set \(comparison) combine=and|or|xor ftz? to=u32|s32|f32|u16|s16|f16|bf16|f16x2|bf16x2 type=$any|$half",
+      "w r r r", .integer),
     row("selp type=$any", "w r r r", .integer),
     row("slct ftz? type=$any by=s32|f32", "w r r r", .integer),
     row("and type=pred|$bits", "w r r", .integer),
@@ -105,20 +110,23 @@ extension InstructionForms {
   static let movement: [InstructionForm] = [
     row("mov type=pred|$any|f16|bf16|f16x2|bf16x2|b128", "w r", .integer),
     row(
-      "cvta to? space=global|shared|shared::cta|shared::cluster|local|const|param|param::entry type=u32|u64",
+      "cvta to? space=global|shared|shared::cta|shared::cluster|local|const|param|param::entry type=u64",
       "w r", .integer),
-    row("isspacep space=global|shared|shared::cta|shared::cluster|local|const|param", "w r", .integer),
+    row(
+      "isspacep space=global|shared|shared::cta|shared::cluster|local|const|param|param::entry", "w r",
+      .integer),
     row("mapa space=shared::cluster? type=u32|u64", "w r r", .integer, since: .init(7, 8)),
     row("getctarank space=shared::cluster? type=u32|u64", "w r", .integer, since: .init(7, 8)),
     row(
-      "cvt round=rn|rz|rm|rp|rni|rzi|rmi|rpi|rna|rs? ftz? sat? relu? to=$cvt|tf32 from=$cvt", "w r",
+      "cvt round=rn|rz|rm|rp|rni|rzi|rmi|rpi? ftz? sat? to=$cvt from=$cvt", "w r",
       .conversion),
     row("cvt round=rn|rz relu? satfinite? to=f16x2|bf16x2 from=f32", "w r r", .conversion),
-    row("cvt round=rna|rn|rz satfinite? relu? to=tf32|bf16|f16 from=f32", "w r", .conversion),
+    row("cvt round=rna satfinite? to=tf32 from=f32", "w r", .conversion, since: .init(7, 0)),
+    row("cvt round=rn|rz satfinite? relu? to=tf32|bf16|f16 from=f32", "w r", .conversion, since: .init(7, 0)),
     row("cvt round=rn satfinite relu? to=e4m3x2|e5m2x2 from=f32", "w r r", .conversion, since: .init(7, 8)),
     row("cvt round=rn satfinite relu? to=e4m3x2|e5m2x2 from=f16x2", "w r", .conversion, since: .init(7, 8)),
     row("cvt round=rn relu? to=f16x2 from=e4m3x2|e5m2x2", "w r", .conversion, since: .init(7, 8)),
-    row("cvt pack sat to=u16|s16|u8|s8 from=s32", "w r r", .conversion),
+    row("cvt pack sat to=u16|s16 from=s32", "w r r", .conversion),
     row("cvt pack sat to=u8|s8 from=s32 with=b32", "w r r r", .conversion),
   ]
 

@@ -43,8 +43,8 @@ sim_float_comparison sim_compare_f64(sim_comparison comparison, const double *a,
 // Operations on 32 bits.
 typedef enum {
   SIM_PRMT, SIM_LOP3, SIM_SHF_L_CLAMP, SIM_SHF_L_WRAP, SIM_SHF_R_CLAMP, SIM_SHF_R_WRAP, SIM_POPC, SIM_CLZ, SIM_BREV,
-  SIM_BFE_U, SIM_BFE_S, SIM_BFIND_U, SIM_BFIND_S, SIM_BFIND_SHIFT_U, SIM_BFIND_SHIFT_S, SIM_MUL24_LO_U,
-  SIM_MUL24_LO_S, SIM_DP4A_UU, SIM_DP4A_US, SIM_DP4A_SU, SIM_DP4A_SS,
+  SIM_BFE_U, SIM_BFE_S, SIM_BFIND_U, SIM_BFIND_S, SIM_BFIND_SHIFT_U, SIM_BFIND_SHIFT_S, SIM_DP4A_UU,
+  SIM_DP4A_US, SIM_DP4A_SU, SIM_DP4A_SS,
 } sim_bit_operation;
 
 // d = operation(a, b, c); `immediate` is the table of lop3 and the mode of prmt (0 the plain one, then f4e, b4e, rc8,
