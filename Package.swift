@@ -79,7 +79,9 @@ let package = Package(
       swiftSettings: checked),
     .testTarget(
       name: "PTXTests",
-      dependencies: ["PTX", "ExampleKernels", "LatentAttention", "AssemblerTools", "AssemblerSupport"],
+      dependencies: [
+        "PTX", "ExampleKernels", "LatentAttention", "AssemblerTools", "AssemblerSupport", "TestSupport",
+      ],
       exclude: ["Fixtures"], swiftSettings: checked),
     .testTarget(
       name: "HopperKernelsTests",
@@ -96,7 +98,7 @@ let package = Package(
       name: "HopperSimulatorTests",
       dependencies: [
         "HopperSimulator", "PTX", "GPUDevice", "GPUDeviceConformance", "SimulatorKernels", "LatentAttention",
-        "ExampleKernels",
+        "ExampleKernels", "TestSupport",
       ],
       swiftSettings: checked),
     .testTarget(name: "CommandTests", dependencies: ["mla"], swiftSettings: checked),

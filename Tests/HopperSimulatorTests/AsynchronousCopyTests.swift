@@ -33,7 +33,7 @@ struct AsynchronousCopyTests {
         ret;
       }
       """
-    let module = try device.load(Module(parsing: text))
+    let module = try device.load(Module(parsing: FormRecorder.record(text)))
     var parameters = ParameterBlock()
     parameters.append(source)
     parameters.append(target)

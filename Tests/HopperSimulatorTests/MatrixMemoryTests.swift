@@ -47,7 +47,8 @@ struct MatrixMemoryTests {
     parameters.append(try memory.copy(lanes))
     parameters.append(out)
     _ = try device.launch(
-      device.load(Module(parsing: text)), "k", LaunchConfiguration(grid: Extent(1), block: Extent(threads)),
+      device.load(Module(parsing: FormRecorder.record(text))), "k",
+      LaunchConfiguration(grid: Extent(1), block: Extent(threads)),
       parameters: parameters.bytes)
     return try (
       memory.read(out, count: 32 * wordsOfLane, as: UInt32.self), device.read(source, byteCount: 4096)
@@ -83,7 +84,7 @@ struct MatrixMemoryTests {
     let given = rows.enumerated().map { $0.offset < 8 * count ? $0.element : 0xFFFF_FFF1 }
     let body = """
       add.u32 %r8, %r2, %r3;
-      ldmatrix.sync.aligned.m8n8.x\(count)\(isTransposed ? ".trans" : "").shared.b16 {\(registers)}, [%r8];
+      ldmatrix.sync.aligned.m8n8.x\(count)\(isTransposed ? ".trans" : "").\(count == 2 ? "shared::cta" : "shared").b16 {\(registers)}, [%r8];
       \(stores)
       """
     let output = try Self.run(body, input: Self.input, lanes: given, wordsOfLane: count).words
@@ -107,7 +108,7 @@ struct MatrixMemoryTests {
     let body = """
       add.u32 %r8, %r2, %r3;
       \(values.joined(separator: "\n"))
-      stmatrix.sync.aligned.m8n8.x\(count)\(isTransposed ? ".trans" : "").shared.b16 [%r8], {\(registers)};
+      stmatrix.sync.aligned.m8n8.x\(count)\(isTransposed ? ".trans" : "").\(count == 2 ? "shared::cta" : "shared").b16 [%r8], {\(registers)};
       """
     let found = try Self.run(body, input: Self.input, lanes: rows, wordsOfLane: 1).shared
     var expected = Self.input

@@ -100,7 +100,8 @@ struct WarpProduct: CustomTestStringConvertible {
     let out = try memory.copy([UInt32](repeating: 0, count: 32 * Self.sumCount(d)))
     parameters.append(out)
     _ = try device.launch(
-      device.load(Module(parsing: text)), "k", LaunchConfiguration(grid: Extent(1), block: Extent(32)),
+      device.load(Module(parsing: FormRecorder.record(text))), "k",
+      LaunchConfiguration(grid: Extent(1), block: Extent(32)),
       parameters: parameters.bytes)
     let output = try memory.read(out, count: 32 * Self.sumCount(d), as: UInt32.self)
     for lane in 0..<32 {
@@ -160,7 +161,8 @@ struct WarpProductTests {
     var parameters = ParameterBlock()
     parameters.append(out)
     _ = try device.launch(
-      device.load(Module(parsing: text)), "k", LaunchConfiguration(grid: Extent(1), block: Extent(32)),
+      device.load(Module(parsing: FormRecorder.record(text))), "k",
+      LaunchConfiguration(grid: Extent(1), block: Extent(32)),
       parameters: parameters.bytes)
     #expect(try memory.read(out, count: 32, as: Float.self) == [Float](repeating: 24 + 26, count: 32))
   }

@@ -163,7 +163,8 @@ struct ProductRun {
     var configuration = LaunchConfiguration(grid: Extent(1), block: Extent(128))
     configuration.dynamicSharedByteCount = 2 * Self.operandSpace
     _ = try device.launch(
-      device.load(Module(parsing: text)), "k", configuration, parameters: parameters.bytes)
+      device.load(Module(parsing: FormRecorder.record(text))), "k", configuration,
+      parameters: parameters.bytes)
     return try memory.read(sums, count: initial.count, as: UInt32.self)
   }
 
@@ -225,10 +226,14 @@ struct WarpgroupProductTests {
     [false, true].map { OperandLayout(swizzle, isAlongRows: $0, rows: 256) }
   }
 
-  @Test("Every N of bf16, A in registers", arguments: Array(stride(from: 8, through: 256, by: 8)))
+  @Test("Every N of every width, A in registers", arguments: Array(stride(from: 8, through: 256, by: 8)))
   func everyN(_ n: Int) throws {
-    let product = ProductRun(n: n)
-    try product.check(seed: UInt64(n))
+    for (type, sum) in [(MatrixValues.bf16, "f32"), (.tf32, "f32"), (.e4m3, "f32"), (.s8, "s32")] {
+      // Of integers, N is a multiple of 16 from 32 on.
+      if type.isInteger, n > 32, n % 16 != 0 { continue }
+      let product = ProductRun(n: n, aType: type, bType: type, sum: sum)
+      try product.check(seed: UInt64(n))
+    }
   }
 
   @Test("Every layout of A and B in shared memory", arguments: layouts, layouts)
@@ -257,7 +262,8 @@ struct WarpgroupProductTests {
       for sum in sums {
         for isShared in [false, true] {
           for accumulates in [false, true] {
-            var product = ProductRun(n: isShared ? 40 : 128, aType: type, bType: partner, sum: sum)
+            var product = ProductRun(
+              n: isShared ? type.isInteger ? 48 : 40 : 128, aType: type, bType: partner, sum: sum)
             if isShared { product.aLayout = OperandLayout(swizzle, isAlongRows: false, rows: 64) }
             product.bLayout = OperandLayout(swizzle, isAlongRows: false, rows: 128)
             product.accumulates = accumulates

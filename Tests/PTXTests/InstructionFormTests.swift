@@ -1,4 +1,5 @@
 import PTX
+import TestSupport
 import Testing
 
 @Suite("Instruction table")

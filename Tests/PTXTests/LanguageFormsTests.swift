@@ -1,6 +1,7 @@
 import AssemblerSupport
 import AssemblerTools
 import PTX
+import TestSupport
 import Testing
 
 /// Kernels that together use every production form through typed builders.

@@ -1,7 +1,7 @@
 /// The instruction forms that production attention kernels (FlashMLA, FlashInfer) contain after compilation by
 /// nvcc 13 for `sm_90a`: what the table must know and the simulator must execute, at the least.
-enum ProductionForms {
-  static let spellings: [String] = [
+package enum ProductionForms {
+  package static let spellings: [String] = [
     "add.ftz.f32",
     "add.s32",
     "add.s64",

@@ -1,0 +1,48 @@
+import HopperSimulator
+import Testing
+
+@Suite("Unknown instructions")
+struct UnknownFormTests {
+  /// Not in the table; in the table with other operands; of another architecture.
+  private static let unknown = [
+    "frobnicate.s32 %r4, %r1, 7", "add.s32 %r4, %r1, %r1, %r1", "tcgen05.wait.ld.sync.aligned",
+    "add.q32 %r4, %r1, 7",
+  ]
+
+  @Test("They load, and are no error where they are not executed", arguments: unknown)
+  func notExecuted(_ instruction: String) throws {
+    let kernel = KernelRun(
+      """
+        setp.gt.u32 %p2, %r1, 1000;
+        @!%p2 bra OVER;
+        \(instruction);
+        OVER:
+        @%p2 \(instruction);
+        st.global.u32 [%rd3], %r1;
+      """)
+    #expect(try kernel() == (0..<32).map { $0 })
+  }
+
+  @Test("They are an error with form and line when a lane executes them", arguments: unknown)
+  func executed(_ instruction: String) throws {
+    let kernel = KernelRun("setp.eq.u32 %p2, %r1, 31;\n@%p2 \(instruction);\nst.global.u32 [%rd3], %r1;")
+    #expect { try kernel() } throws: { error in
+      guard let error = error as? SimulationError, let place = error.place else { return false }
+      let spelling = String(instruction.prefix { $0 != " " })
+      // The kernel's own lines begin at line 16.
+      return error.reason == .unsupportedInstruction(spelling) && place.line == 17 && place.function == "k"
+        && place.instruction.contains(spelling) && error.description.contains("PTX line 17")
+    }
+  }
+
+  @Test("A function without a body is an error when it is called")
+  func undefinedFunction() throws {
+    var kernel = KernelRun("@%p1 call.uni missing;\nst.global.u32 [%rd3], %r1;")
+    kernel.declarations = ".extern .func missing();"
+    #expect { try kernel() } throws: {
+      ($0 as? SimulationError)?.reason == .undefinedFunction("missing")
+    }
+    kernel.body = "setp.gt.u32 %p1, %r1, 99;\n@%p1 call.uni missing;\nst.global.u32 [%rd3], %r1;"
+    #expect(try kernel() == (0..<32).map { $0 })
+  }
+}
