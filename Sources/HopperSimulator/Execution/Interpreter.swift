@@ -96,10 +96,7 @@ enum Outcome {
     guard let place = clusters.firstIndex(where: { $0 == nil }) else { return }
     let cluster = unsafe Cluster(
       launch, index: index, processors: processors, clocks: clocks, slots: slots + place * warpCount)
-    for warp in cluster.warps {
-      warp.time = time
-      warp.publish()
-    }
+    for warp in cluster.warps { warp.start(at: time) }
     if residentCount == 0 { busySince = time }
     clusters[place] = cluster
     if let trace = launch.trace { self.trace(cluster, trace, at: time) }

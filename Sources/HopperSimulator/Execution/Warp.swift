@@ -110,6 +110,8 @@ struct Fragment {
   var fragments: [Fragment]
   /// When it may issue its next instruction, in cycles.
   var time: UInt64 = 0
+  /// When it has started.
+  private(set) var startTime: UInt64 = 0
   /// When the instructions of its basic block so far will all have started, and why not earlier (`ReasonedTime`).
   var blockTime: UInt64 = 0
   /// When the last instructions have started, see `InstructionClock`.
@@ -183,6 +185,13 @@ struct Fragment {
     blockTime = max(blockTime, bits)
     unsafe issueWindow[(windowPlace - 1) & (clock.schedulingWindow - 1)] = bits
     return start
+  }
+
+  /// Lets it start.
+  func start(at time: UInt64) {
+    startTime = time
+    self.time = time
+    publish()
   }
 
   /// Tells the interpreter when the warp goes on: after every change of its time and of what it waits for.

@@ -33,9 +33,12 @@ extension LaunchReport {
     return account.roles.sorted { $0.key < $1.key }.map { name, role in
       let total = role.regions.reduce(into: StallCounts()) { $0.add($1) }
       let regions = role.regions.indices.filter { role.regions[$0].total > 0 }.map {
-        RegionReport(path: table.path($0), time: WarpTimeReport(role.regions[$0]))
+        RegionReport(
+          path: table.path($0), time: WarpTimeReport(role.regions[$0], cycles: role.regions[$0].total))
       }
-      return RoleReport(name: name, warpCount: role.warpCount, time: WarpTimeReport(total), regions: regions)
+      return RoleReport(
+        name: name, warpCount: role.warpCount, time: WarpTimeReport(total, cycles: role.cycles),
+        regions: regions)
     }
   }
 }

@@ -142,8 +142,8 @@ public struct WarpTimeReport: Sendable, Hashable, Codable {
   /// In which none was, by reason; reasons that did not occur are left out. With `issued` they add up to `cycles`.
   public var stalls: [StallReason: UInt64]
 
-  init(_ counts: StallCounts) {
-    cycles = counts.total
+  init(_ counts: StallCounts, cycles: UInt64) {
+    self.cycles = cycles
     issued = counts.issued
     stalls = [:]
     for reason in StallReason.allCases where counts.cycles[Int(reason.rawValue)] > 0 {

@@ -5,6 +5,8 @@
 struct WarpAccount {
   struct Role {
     var warpCount = 0
+    /// From start to end of each.
+    var cycles: UInt64 = 0
     /// By region.
     var regions: [StallCounts]
   }
@@ -17,6 +19,7 @@ struct WarpAccount {
     let name = Self.role(warp, counts, table)
     var role = roles.removeValue(forKey: name) ?? Role(regions: counts.map { _ in StallCounts() })
     role.warpCount += 1
+    role.cycles += warp.time - warp.startTime
     for region in counts.indices { role.regions[region].add(counts[region]) }
     roles[name] = role
     return name
@@ -29,6 +32,7 @@ struct WarpAccount {
         continue
       }
       role.warpCount += counts.warpCount
+      role.cycles += counts.cycles
       for region in counts.regions.indices { role.regions[region].add(counts.regions[region]) }
       roles[name] = role
     }
