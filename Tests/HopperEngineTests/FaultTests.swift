@@ -35,6 +35,10 @@ struct FaultTests {
       "the loader's warps overtake the one that waits", places: 2,
       #"bar\.sync 3, 128;(?=\s+\.loc [^\n]*\s+ld\.param)"#, ""),
     Fault(
+      "a panel is not waited for", places: 1,
+      #"mbarrier\.try_wait\.parity\.shared::cta\.b64 (%p\d+), \[full\+8\], %r\d+;"#,
+      "setp.eq.u32 $1, 0, 0;"),
+    Fault(
       "no rescaling", places: 640,
       #"mul\.ftz\.f32 %output(?:_\d+)+, %output(?:_\d+)+, %correction(?:_\d+)?;"#, ""),
     Fault("a row sees one key more", places: 64, #"setp\.gt\.s32 (%p\d+, %seen)"#, "setp.ge.s32 $1"),
