@@ -124,4 +124,12 @@ struct GemmTests {
     let c = try gemm.run(compiled, "gemm", sharedByteCount: byteCount).c
     #expect(try c == gemm.run(GemmKernel()).c)
   }
+
+  @Test("Two blocks that have L2 for themselves keep their tensor cores busy")
+  func tensorBound() throws {
+    let report = try GemmRun(m: 256, n: 256, k: 4096).run(GemmKernel()).report
+    // 64 steps of 8 products of 128 cycles; the rest is the way in and out.
+    let tensor = try #require(report.unit(.tensor))
+    #expect((0.85...1).contains(tensor.peak), "\(tensor.peak) of \(report.cycles) cycles")
+  }
 }

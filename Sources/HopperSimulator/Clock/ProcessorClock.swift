@@ -22,6 +22,8 @@ import PTX
   private var sharedFree: UInt64 = 0
   /// Wavefronts that copies have still to write into it.
   private var copiedWavefronts: UInt64 = 0
+  /// Wavefronts of accesses of warps.
+  private(set) var accessedWavefronts: UInt64 = 0
   private var tensorCopyFree: UInt64 = 0
   let tensor: TensorQueue
 
@@ -37,7 +39,7 @@ import PTX
   /// Busy sixteenths of cycles of each pipe, over all schedulers.
   let pipeBusy: UnsafeMutablePointer<UInt64>
   /// Wavefronts of shared memory, and those of them that bank conflicts have added.
-  var sharedBusy: UInt64 = 0
+  private(set) var sharedBusy: UInt64 = 0
   private(set) var bankConflicts: UInt64 = 0
   private(set) var tensorCopyBusy: UInt64 = 0
   /// What is written down of the multiprocessor, while it is traced.
@@ -89,6 +91,7 @@ import PTX
     copiedWavefronts -= copied
     sharedFree = start + wavefronts * (tensor.isReading ? 2 : 1) + copied
     sharedBusy += wavefronts
+    accessedWavefronts += wavefronts
     bankConflicts += conflicts
     return max(start, time)
   }
@@ -100,9 +103,18 @@ import PTX
     sharedBusy += wavefronts(byteCount)
   }
 
-  /// Copies write while shared memory has nothing else to do.
+  /// Wavefronts of copies that cannot wait for room any longer: what is on its way is bounded. Uncalibrated.
+  var overdueWavefronts: UInt64 { copiedWavefronts - min(copiedWavefronts, 512) }
+
+  /// Takes time of shared memory for the operands of a product, and lets copies write in the cycles that these leave.
+  func takeSharedForProduct(_ wavefronts: UInt64, room: UInt64) {
+    sharedBusy += wavefronts
+    copiedWavefronts -= min(copiedWavefronts, room)
+  }
+
+  /// Copies write while shared memory has nothing else to do. What a product leaves is known when it ends.
   private func payCopies(until time: UInt64) {
-    guard time > sharedFree, copiedWavefronts > 0 else { return }
+    guard time > sharedFree, copiedWavefronts > 0, !tensor.isReading else { return }
     let paid = min(copiedWavefronts, time - sharedFree)
     copiedWavefronts -= paid
     sharedFree += paid

@@ -140,24 +140,26 @@ extension Interpreter {
     }
     let product = warpgroup.queue.removeFirst()
     tensor.isReading = true
-    let before = clock.sharedBusy
+    let before = clock.accessedWavefronts
     let end = time + product.cycles
     schedule(at: end) { $0.endProduct(product, of: warpgroup, from: time, at: end, before, on: clock) }
   }
 
-  /// Ends a product, but not before shared memory has given its operands beside what others have accessed meanwhile.
+  /// Ends a product, but not before shared memory has given its operands beside what warps have accessed meanwhile and
+  /// copies must write.
   private func endProduct(
     _ product: TensorProduct, of warpgroup: Warpgroup, from start: UInt64, at time: UInt64,
-    _ sharedBefore: UInt64, on clock: ProcessorClock
+    _ accessedBefore: UInt64, on clock: ProcessorClock
   ) {
-    let sharedEnd = start + product.wavefronts + clock.sharedBusy - sharedBefore
+    let accessed = clock.accessedWavefronts - accessedBefore
+    let sharedEnd = start + product.wavefronts + accessed + clock.overdueWavefronts
     if sharedEnd > time {
       schedule(at: sharedEnd) {
-        $0.endProduct(product, of: warpgroup, from: start, at: sharedEnd, sharedBefore, on: clock)
+        $0.endProduct(product, of: warpgroup, from: start, at: sharedEnd, accessedBefore, on: clock)
       }
       return
     }
-    clock.sharedBusy += product.wavefronts
+    clock.takeSharedForProduct(product.wavefronts, room: time - start - product.wavefronts - accessed)
     clock.tensor.busy += product.cycles
     clock.trace?.add(.tensor, "product", from: start, to: time)
     warpgroup.tensorEnd = time
