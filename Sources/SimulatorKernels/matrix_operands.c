@@ -117,6 +117,18 @@ void sim_tile_extent(const sim_tile *tile, int rows, uint32_t *first, uint32_t *
   *end = (tile->start + last) / span * span + span;
 }
 
+int sim_tile_units(const sim_tile *tile, int first_row, int row_count, uint32_t *addresses) {
+  uint32_t first_line = tile->is_mn_major ? 0 : (uint32_t)first_row;
+  uint32_t lines = tile->is_mn_major ? 16 : (uint32_t)row_count;
+  uint32_t first_unit = tile->is_mn_major ? (uint32_t)first_row / 8 : 0;
+  uint32_t units = tile->is_mn_major ? ((uint32_t)row_count + 7) / 8 : 2;
+  int count = 0;
+  for (uint32_t line = first_line; line < first_line + lines; line++)
+    for (uint32_t unit = first_unit; unit < first_unit + units; unit++)
+      addresses[count++] = (uint32_t)(place(tile, line, unit) - tile->memory);
+  return count;
+}
+
 // Words of 16 rows: d[word][row] of words at rows[row][unit][word % 4].
 SIM_INLINE void transpose(const uint8_t *const rows[16][2], words16 *d) {
   // Rows j and j + 8 in one vector.

@@ -45,7 +45,8 @@ struct AsynchronousCopyTests {
     var configuration = LaunchConfiguration(grid: Extent(grid), block: Extent(threads))
     configuration.cluster = Extent(cluster)
     configuration.dynamicSharedByteCount = 65536
-    _ = try device.launch(module, "k", configuration, parameters: parameters.bytes)
+    let report = try device.launch(module, "k", configuration, parameters: parameters.bytes)
+    #expect(report.findings.isEmpty, "\(report.findings)")
     return try device.read(target, byteCount: outputByteCount)
   }
 

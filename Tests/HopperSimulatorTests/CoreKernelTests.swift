@@ -26,6 +26,7 @@ struct CoreKernelTests {
     let report = try device.launch(
       module, "vector_add", LaunchConfiguration(grid: Extent((count + 255) / 256), block: Extent(256)),
       parameters: parameters.bytes)
+    #expect(report.findings.isEmpty, "\(report.findings)")
     #expect(try memory.read(z, count: count, as: Float.self) == zip(a, b).map { $0 + $1 })
     #expect(report.instructionCount > 0)
   }
@@ -42,9 +43,10 @@ struct CoreKernelTests {
     parameters.append(input)
     parameters.append(UInt32(count))
     parameters.append(sum)
-    _ = try device.launch(
+    let report = try device.launch(
       module, "reduction", LaunchConfiguration(grid: Extent(7), block: Extent(256)),
       parameters: parameters.bytes)
+    #expect(report.findings.isEmpty, "\(report.findings)")
     // Whole numbers below 2^24: the order of the sum does not matter.
     #expect(try memory.read(sum, count: 1, as: Float.self) == [100 + x.reduce(0, +)])
   }
@@ -62,9 +64,10 @@ struct CoreKernelTests {
     parameters.append(input)
     parameters.append(output)
     parameters.append(UInt32(columns))
-    _ = try device.launch(
+    let report = try device.launch(
       module, "softmax_row", LaunchConfiguration(grid: Extent(rows), block: Extent(256)),
       parameters: parameters.bytes)
+    #expect(report.findings.isEmpty, "\(report.findings)")
     let y = try memory.read(output, count: x.count, as: Float.self)
     for row in 0..<rows {
       let powers = x[row * columns..<(row + 1) * columns].map { exp(Double($0)) }

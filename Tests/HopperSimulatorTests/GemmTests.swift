@@ -62,6 +62,7 @@ struct GemmRun {
     configuration.dynamicSharedByteCount = sharedByteCount
     let report = try device.launch(
       device.load(module), kernel, configuration, parameters: parameters.bytes)
+    #expect(report.findings.isEmpty, "\(report.findings)")
     return try (memory.read(c, count: m * pitchC, as: UInt16.self), report)
   }
 

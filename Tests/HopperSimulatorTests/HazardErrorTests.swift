@@ -7,6 +7,7 @@ import Testing
 struct HazardErrorTests {
   struct Fault: Sendable, CustomTestStringConvertible {
     var name: String
+    var threads = 64
     var body: String
     var fault: (right: String, broken: String)
     var site: String
@@ -57,6 +58,16 @@ struct HazardErrorTests {
       fault: ("sync 1, 32;", "sync 1, 64;"), site: "bar.sync",
       says: ["deadlock", "barrier 1: 32 of 64 threads"]),
     Fault(
+      name: "more registers than the block has", body: "setmaxnreg.dec.sync.aligned.u32 24;",
+      fault: ("dec.sync.aligned.u32 24", "inc.sync.aligned.u32 240"), site: "setmaxnreg.inc",
+      says: ["deadlock", "registers: 0 of the block are free"]),
+    Fault(
+      name: "a descriptor that leaves shared memory", threads: 128,
+      body: HazardProductTests.operands + "wgmma.fence.sync.aligned;\nsetp.ne.u32 %p4, %r1, %r1;\n"
+        + HazardProductTests.product(scale: "%p4") + HazardProductTests.commit + HazardProductTests.wait,
+      fault: ("%rd10, 512;", "%rd10, 8192;"), site: "wgmma.mma_async",
+      says: ["outside of shared memory", "0x20400"]),
+    Fault(
       name: "two warps that wait for each other",
       body: """
         setp.lt.u32 %p2, %r1, 32;
@@ -72,7 +83,8 @@ struct HazardErrorTests {
   @Test("The right kernel ends, the broken one is stopped with its place", arguments: faults)
   func fault(_ fault: Fault) throws {
     let twin = HazardTwin(
-      kind: .sharedRace, name: fault.name, body: fault.body, fault: fault.fault, sites: [fault.site])
+      kind: .sharedRace, name: fault.name, threads: fault.threads, body: fault.body, fault: fault.fault,
+      sites: [fault.site])
     let right = try twin.run(fault.body)
     #expect(right.error == nil)
     #expect(right.findings.isEmpty, "\(right.findings)")

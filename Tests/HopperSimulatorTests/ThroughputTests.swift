@@ -41,6 +41,7 @@ struct ThroughputTests {
       .visible .entry k() {
         .reg .pred %p<8>; .reg .b32 %r<40>; .reg .f32 %f<40>;
         .shared .align 16 .b8 data[32768];
+        \((0..<40).map { "mov.u32 %r\($0), 1; mov.f32 %f\($0), 0f3F800000;" }.joined(separator: " "))
         mov.u32 %r32, data; mov.u32 %r33, %tid.x; shl.b32 %r34, %r33, 4; and.b32 %r34, %r34, 4095;
         add.u32 %r30, %r32, %r34; add.u32 %r31, %r30, 8192;
         st.shared.v4.u32 [%r30], {%r33, %r33, %r33, %r33};

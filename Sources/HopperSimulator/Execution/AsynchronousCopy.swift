@@ -124,6 +124,13 @@ extension Interpreter {
         unsafe moves.append(CopyMove(target: target, source: source, count: size))
       }
     }
+    if let hazards = warp.hazards, sources != 0 {
+      lanes.forEachActiveLane { lane in
+        guard sources >> UInt32(lane) & 1 == 1 else { return }
+        let size = ignored >> UInt32(lane) & 1 == 1 ? 0 : min(Int(lanes.word(i.d, lane)), byteCount)
+        checkGlobal(.read, lanes.doubleWord(i.b, lane), size, site(i, warp, place), warp, hazards)
+      }
+    }
     let group = warp.asynchronous.copies.addPending()
     let first = requests.runs.count
     access.addRuns(sources, to: &requests)
@@ -213,6 +220,12 @@ extension Interpreter {
           barrier: Self.barrierAddress(barrier, of: i, beside: address), isReduction: reduction != nil, site,
           warp)
       moves.append((address, move, access))
+    }
+    if let hazards = warp.hazards, fromSpace == .global {
+      checkGlobal(.read, lanes.doubleWord(i.b, lane), byteCount, site, warp, hazards)
+    } else if let hazards = warp.hazards, toSpace == .global {
+      let kind: GlobalAccess.Kind = reduction == nil ? .write : .synchronizingWrite
+      checkGlobal(kind, lanes.doubleWord(i.a, lane), byteCount, site, warp, hazards)
     }
     if fromSpace == .shared {
       let from = lanes.doubleWord(i.b, lane) & 0xFFFF_FFFF
@@ -317,6 +330,7 @@ extension Interpreter {
     }
     let first = requests.runs.count
     box.addRuns(to: &requests)
+    if let hazards = warp.hazards { checkGlobal(.read, box, site(i, warp, place), warp, hazards) }
     requestCopy(from: first, to: bases.map(\.address), byteCount, warp) { [unowned self] done in
       for (address, base, access) in bases {
         schedule(at: done) { interpreter throws(SimulationError) in
@@ -411,6 +425,10 @@ extension Interpreter {
     let first = requests.runs.count
     box.addRuns(to: &requests)
     request(.write, from: first, at: issueTime, warp, .nobody)
+    if let hazards = warp.hazards {
+      let kind: GlobalAccess.Kind = reduction == nil ? .write : .synchronizingWrite
+      checkGlobal(kind, box, site(i, warp, place), warp, hazards)
+    }
     if let access = checkBulkRead(site(i, warp, place), lane, warp) {
       box.forEachRow { part in
         let from = part.boxOffset + part.skipped * box.map.element.byteCount

@@ -124,7 +124,10 @@ extension Interpreter {
     let block = warp.block
     let needed = (count - warp.registersPerThread) * 32
     if i.operation == 1, needed > block.freeRegisters { return .blocked(.registers) }
-    if i.operation == 0, needed > 0 || i.operation == 1 && needed < 0 { return .next }
+    if i.operation == 0 ? needed > 0 : needed < 0 {
+      checkRegisterCount(i, warp, place)
+      return .next
+    }
     block.freeRegisters -= needed
     warp.registersPerThread = count
     grantRegisters(block, at: warp.time)

@@ -109,7 +109,7 @@ final class Cluster {
         slots: slots + rank * Self.warpCount(launch))
     }
     warps = blocks.flatMap(\.warps)
-    if launch.checksHazards { hazards = ClusterHazards(launch, self) }
+    if let global = launch.global { hazards = ClusterHazards(launch, self, global) }
   }
 
   /// Of all blocks, in the order of rank.

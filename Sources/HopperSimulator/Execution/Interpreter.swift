@@ -27,6 +27,8 @@ enum Outcome {
   /// Data that is on its way, in the order of its arrival.
   var events: [PendingEvent] = []
   var eventCount = 0
+  /// Accesses to global memory in this window that the hazard checks have not looked at.
+  var accesses: [GlobalAccess] = []
   /// What has been asked of global memory in this window.
   var requests = RequestQueue()
   /// When the instruction that is being executed has its operands.
@@ -222,6 +224,7 @@ enum Outcome {
       registers: frame.registers, constants: program.constants.base, predicates: frame.predicates,
       scratch: scratch, sharedBase: UInt64(warp.block.rank) << AddressWindow.sharedBits)
     var timing = unsafe InstructionClock(warp, frame)
+    let watch = warp.hazards != nil && frame.caller == nil ? program.watch : nil
     let isWhole = warp.fragments.count == 1
     let others = otherIndex(warp, place)
     var index = fragment.index
@@ -238,6 +241,13 @@ enum Outcome {
         return
       }
       executed += 1
+      if let watch, watch.useIndex[index] >= 0, let hazards = warp.hazards {
+        let site = unsafe Int32(program.firstSite) + instruction.pointee.statement
+        checkRegisters(
+          watch.uses[Int(watch.useIndex[index])], watch, site, active: lanes.active, mask: fragment.mask,
+          warp,
+          hazards)
+      }
       if unsafe lanes.executeArithmetic(instruction, vectors) {
         timing.finish(index)
         index += 1

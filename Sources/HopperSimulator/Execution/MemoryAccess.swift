@@ -272,6 +272,7 @@ extension Interpreter {
       let latency = warp.clock.sharedLatency(access.first, from: warp.block.rank)
       if !isWrite { frame.setReady(index, at: start + wavefronts - 1 + latency, .sharedMemory) }
     case .global, .generic:
+      if let hazards = warp.hazards { checkGlobal(access, i, active, warp, hazards, place, isWrite: isWrite) }
       let first = requests.runs.count
       access.addRuns(active, to: &requests)
       request(

@@ -17,13 +17,18 @@ public struct ExecutionPlace: Sendable, Hashable, Codable, CustomStringConvertib
 
   /// Of an instruction of a function, by its index in the body, and of a warp.
   init(_ program: Program, _ statement: Int, _ warp: Warp) {
+    self.init(program, statement, block: warp.block.index, warp: warp.index)
+  }
+
+  /// As above, by the indices of the block and of the warp in it.
+  init(_ program: Program, _ statement: Int, block: Int, warp: Int) {
     let instruction = program.instructions.indices.contains(statement) ? program.instructions[statement] : nil
     function = program.function.name
     self.instruction = instruction?.text(in: program.function) ?? ""
     line = instruction?.line ?? 0
     source = instruction?.source
-    block = warp.block.index
-    self.warp = warp.index
+    self.block = block
+    self.warp = warp
   }
 
   /// As `gemm, PTX line 12 (Gemm.swift:40), block 3, warp 5: ld.shared.u32 %r1, [%r2]`.

@@ -11,12 +11,14 @@ extension Interpreter {
     if let missing = try missingLanes(i, lanes, warp, place) { return .blocked(.lanes(missing)) }
     switch i.opcode {
     case .warpgroupMultiply: try multiplyWarpgroup(i, lanes, warp, place)
+    case .warpgroupFence: warp.hazards?.registers?.fence()
     case .warpgroupCommit: warp.asynchronous.products.commit()
     case .warpgroupWait:
       let warpgroup = warp.block.warpgroup(of: warp)
       let count = warp.asynchronous.products.endedCount(allBut: Int(i.immediate))
       guard let time = warpgroup.resultTime(count) else { return .blocked(.products) }
       warp.asynchronous.products.forget(allBut: Int(i.immediate))
+      checkProductWait(warp)
       warpgroup.forgetResults()
       warp.wait(until: time, .matrixWait)
     // Registers are ready when a product is issued: it has waited for them as other instructions do.
@@ -51,8 +53,10 @@ extension Interpreter {
     }
     let slots = unsafe UnsafePointer(warp.fragments[place].frame.program.code.vectors + Int(i.extra))
     let isNegated = product.flags.contains(.negates)
-    if let a {
-      let aTile = try tile(a, rows: 64, isAlongRows: product.flags.contains(.isAlongM), i, warp, place)
+    let aTile = try a.map { a throws(SimulationError) in
+      try tile(a, rows: 64, isAlongRows: product.flags.contains(.isAlongM), i, warp, place)
+    }
+    if let aTile {
       unsafe aTile.readA(
         product.aType, firstRow: 16 * (warp.index % 4), isNegated: isNegated, to: products.a)
     } else {
@@ -66,6 +70,12 @@ extension Interpreter {
     } else {
       unsafe sum(
         product, lanes, slots, operand.base, addend: adds == 0 ? nil : slots, isHalf: product.sum == .f16)
+    }
+    if let hazards = warp.hazards {
+      let site = site(i, warp, place)
+      checkProduct(
+        a: aTile, b: bTile, columns: product.columns, site, warp, hazards)
+      checkProductRegisters(site, warp.fragments[place].index, adds: adds != 0, warp, hazards)
     }
     warp.asynchronous.products.execute()
     guard let last = warpgroup.arrive(arrival) else { return }

@@ -55,9 +55,13 @@ extension Interpreter {
   func checkAtomic(_ i: DecodedInstruction, _ address: UInt64, _ byteCount: Int, _ warp: Warp, _ place: Int) {
     guard let hazards = warp.hazards else { return }
     let space = i.space == .generic ? Self.space(ofGeneric: address) : i.space
-    guard space == .shared else { return }
-    checkOrdered(
-      hazards, site(i, warp, place), address & 0xFFFF_FFFF, byteCount: byteCount, reads: true, writes: true)
+    let site = site(i, warp, place)
+    if space == .shared {
+      checkOrdered(hazards, site, address & 0xFFFF_FFFF, byteCount: byteCount, reads: true, writes: true)
+    } else if space == .global {
+      let order = MemoryOrder(rawValue: i.modifiers) ?? .relaxed
+      checkOrderedGlobal(hazards, site, address, byteCount, order, warp, reads: true, writes: true)
+    }
   }
 
   /// An atomic operation, or a load or store that is not weak.

@@ -118,10 +118,13 @@ extension Interpreter {
   /// A fence of a warp, see `FenceKind`.
   func fence(_ i: DecodedInstruction, _ lanes: LaneContext, _ warp: Warp) {
     guard lanes.active != 0, let hazards = warp.hazards else { return }
-    if FenceKind(rawValue: i.operation) == .asynchronousProxy {
+    switch FenceKind(rawValue: i.operation) {
+    case .asynchronousProxy:
       hazards.causality.fence()
       // What the warp stores from now on has not passed this fence.
       hazards.advance()
+    case .memory: hazards.cluster.global.order.fence()
+    case .local, nil: break
     }
   }
 }

@@ -13,6 +13,8 @@ final class ClusterHazards {
   var log = FindingLog()
   /// Agents so far; the first are the warps, by rank of the block and index.
   private var agentCount: Int
+  /// Its order among other clusters.
+  let global: GlobalState
   /// The mbarriers by shared address.
   var objects: [UInt64: ObjectHazards] = [:]
   /// What atomic and other ordered accesses to an address of shared memory have published.
@@ -23,15 +25,20 @@ final class ClusterHazards {
   /// What warps that have exited had seen.
   var exited = Causality()
 
-  init(_ launch: LaunchContext, _ cluster: Cluster) {
+  init(_ launch: LaunchContext, _ cluster: Cluster, _ global: GlobalHazards) {
     self.launch = launch
     self.cluster = cluster
+    self.global = global.state(of: cluster.index)
     agentCount = 0
     for block in cluster.blocks {
       let hazards = BlockHazards(sharedByteCount: block.sharedByteCount)
       block.hazards = hazards
       shadows.append(hazards.shadow)
-      for warp in block.warps { warp.hazards = WarpHazards(self, agent: newAgent()) }
+      for warp in block.warps {
+        let hazards = WarpHazards(self, agent: newAgent())
+        hazards.registers = launch.program.watch.map { RegisterState($0) }
+        warp.hazards = hazards
+      }
     }
   }
 
@@ -64,7 +71,8 @@ final class ClusterHazards {
 
   /// Where an access was issued.
   private func place(of access: Access) -> ExecutionPlace {
-    launch.place(site: Int(access.site), cluster.warps[Int(access.warp)])
+    let warp = cluster.warps[Int(access.warp)]
+    return launch.place(site: Int(access.site), block: warp.block.index, warp: warp.index)
   }
 
   private func reportConflict(
@@ -135,6 +143,17 @@ final class ClusterHazards {
     }
   }
 
+  /// Access to rows of an operand of `wgmma`.
+  func touch(_ access: Access, _ causality: Causality, _ tile: OperandTile, rows: Range<Int>, rank: Int) {
+    forgetIfFull()
+    let base = UInt64(rank) << AddressWindow.sharedBits
+    unsafe tile.withUnits(rows: rows) { units in
+      unsafe shadows[rank].update(units) { old, index in
+        successor(old, access, causality, base + UInt64(index * 4))
+      }
+    }
+  }
+
   private func successor(_ old: UInt32, _ access: Access, _ causality: Causality, _ address: UInt64) -> UInt32
   {
     table.successor(of: old, access, causality) { kind, other in
@@ -171,6 +190,9 @@ final class BlockHazards {
   private(set) var arrivals = [Access?](repeating: nil, count: 16)
   /// What its warps that have exited had seen.
   var exited = Causality()
+  /// The products of each warpgroup as an agent, and how many have begun.
+  var productAgents: [Int: Int] = [:]
+  var productCounts: [Int: UInt32] = [:]
   /// The last access of each agent of other blocks.
   var remote: [Int32: Access] = [:]
 
@@ -206,6 +228,8 @@ final class WarpHazards {
   /// Its `cp.async`, and its bulk copies out of shared memory.
   lazy var copies = AsynchronousHazards(agent: cluster.newAgent())
   lazy var bulk = AsynchronousHazards(agent: cluster.newAgent())
+  /// Its registers that are followed; nil when none are.
+  var registers: RegisterState?
 
   init(_ cluster: ClusterHazards, agent: Int) {
     self.cluster = cluster

@@ -138,6 +138,22 @@
     }
   }
 
+  /// As above, for units of 16 bytes at some offsets.
+  @inline(__always)
+  func update(_ units: UnsafeBufferPointer<UInt32>, _ successor: (UInt32, Int) -> UInt32) {
+    let words = unsafe words
+    var (lastOld, lastNew) = (UInt32.max, UInt32.max)
+    for number in units.indices {
+      let first = unsafe Int(units[number]) / 4
+      guard first + 4 <= wordCount else { continue }
+      for index in first..<first + 4 {
+        let old = unsafe words[index]
+        if old != lastOld { (lastOld, lastNew) = (old, successor(old, index)) }
+        unsafe words[index] = lastNew
+      }
+    }
+  }
+
   func renumber(_ number: (UInt32) -> UInt32) {
     for index in 0..<wordCount { unsafe words[index] = number(words[index]) }
   }

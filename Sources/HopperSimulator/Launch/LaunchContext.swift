@@ -20,8 +20,8 @@ import PTX
   let gridID: UInt64
   /// What is to be written down.
   let trace: TraceRequest?
-  /// Whether hazards are looked for.
-  let checksHazards: Bool
+  /// The hazards of global memory; nil when none are looked for.
+  private(set) var global: GlobalHazards?
 
   init(
     program: Program, functions: [String: Program], configuration: LaunchConfiguration, memory: GlobalMemory,
@@ -47,19 +47,19 @@ import PTX
     self.device = device
     self.gridID = gridID
     self.trace = trace
-    self.checksHazards = checksHazards
+    if checksHazards { global = GlobalHazards(self) }
   }
 
   /// Multiprocessors.
   var processorCount: Int { Int(device.processorCount.value) }
 
-  /// Where a warp is, or was, that executes the instruction of a number.
-  func place(site: Int, _ warp: Warp) -> ExecutionPlace {
+  /// Where a warp of a block is, or was, that executes the instruction of a number.
+  func place(site: Int, block: Int, warp: Int) -> ExecutionPlace {
     let owner = functions.values.first {
       site >= $0.firstSite && site <= $0.firstSite + $0.instructions.count
     }
     let program = owner ?? program
-    return ExecutionPlace(program, site - program.firstSite, warp)
+    return ExecutionPlace(program, site - program.firstSite, block: block, warp: warp)
   }
 
   deinit { unsafe parameters.deallocate() }

@@ -54,6 +54,7 @@ final class LaunchRunner {
       let end = (begin == .max ? endTime : begin) + Self.window
       endTime = max(endTime, end)
       let hasRun = try runWindow(until: end)
+      for interpreter in interpreters { interpreter.takeAccesses() }
       let hasTurned = try takeTurns(at: end)
       let hasAnswered = answerRequests(at: end)
       if launch.trace != nil { writeTrace(from: begin == .max ? end : begin, to: end) }
@@ -174,6 +175,7 @@ final class LaunchRunner {
   /// Hazards so far.
   var findings: [HazardFinding] {
     var all = log
+    if let global = launch.global { all.merge(global.log) }
     for interpreter in interpreters {
       for cluster in interpreter.clusters { if let hazards = cluster?.hazards { all.merge(hazards.log) } }
     }

@@ -87,6 +87,7 @@ public final class Simulator {
   /// Copies bytes to the device.
   public func write(_ bytes: RawSpan, to address: UInt64) throws(SimulationError) {
     let target = try unsafe pointer(address, bytes.byteCount)
+    memory.markInitialised(address, bytes.byteCount)
     unsafe bytes.withUnsafeBytes { bytes in
       if let base = bytes.baseAddress { unsafe target.copyMemory(from: base, byteCount: bytes.count) }
     }
@@ -110,11 +111,13 @@ public final class Simulator {
   public func copy(from source: UInt64, to target: UInt64, byteCount: Int) throws(SimulationError) {
     let from = try unsafe pointer(source, byteCount)
     unsafe try pointer(target, byteCount).copyMemory(from: from, byteCount: byteCount)
+    memory.markInitialised(target, byteCount)
   }
 
   /// Fills bytes of the device with one value.
   public func fill(_ address: UInt64, byteCount: Int, with byte: UInt8) throws(SimulationError) {
     unsafe try pointer(address, byteCount).initializeMemory(as: UInt8.self, repeating: byte, count: byteCount)
+    memory.markInitialised(address, byteCount)
   }
 
   @unsafe private func pointer(_ address: UInt64, _ byteCount: Int) throws(SimulationError)
@@ -199,6 +202,8 @@ public final class Simulator {
   /// Runs a kernel to its end.
   public func run(_ launch: KernelLaunch) throws(SimulationError) -> LaunchReport {
     let program = try program(of: launch)
+    // What it writes is then not known.
+    if !checksHazards { memory.markAllInitialised() }
     let limits = try LaunchCheck(program, launch.configuration, device: device).limits()
     var configuration = launch.configuration
     configuration.cluster = configuration.effectiveCluster(program.attributes)

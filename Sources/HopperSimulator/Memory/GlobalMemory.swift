@@ -9,6 +9,7 @@ import Foundation
     let address: UInt64
     let byteCount: Int
     let base: UnsafeMutableRawPointer
+    let words: InitialisedWords
   }
 
   /// In rising order of address. Changed only between launches.
@@ -39,7 +40,9 @@ import Foundation
       throw SimulationError(reason: .outOfMemory(byteCount: byteCount))
     }
     let address = nextAddress
-    unsafe allocations.append(Allocation(address: address, byteCount: byteCount, base: base))
+    unsafe allocations.append(
+      Allocation(
+        address: address, byteCount: byteCount, base: base, words: InitialisedWords(byteCount: byteCount)))
     allocatedByteCount += byteCount
     nextAddress += (UInt64(byteCount) + Self.gap + 511) & ~511
     return address
@@ -64,6 +67,28 @@ import Foundation
     guard low > 0 else { return nil }
     let found = allocations[low - 1]
     return address - found.address < UInt64(found.byteCount) ? found : nil
+  }
+
+  /// As above, for an access that is probably to the same allocation as another.
+  func allocation(containing address: UInt64, near other: Allocation?) -> Allocation? {
+    if let other, address &- other.address < UInt64(other.byteCount) { return other }
+    return allocation(containing: address)
+  }
+
+  /// The host, or a device that is not looked at, has written bytes.
+  func markInitialised(_ address: UInt64, _ byteCount: Int) {
+    guard let found = allocation(containing: address) else { return }
+    let first = Int(address - found.address)
+    if first == 0 && byteCount == found.byteCount {
+      found.words.markAll()
+    } else {
+      found.words.mark(first..<first + byteCount)
+    }
+  }
+
+  /// Takes all bytes of all allocations for written.
+  func markAllInitialised() {
+    for allocation in allocations { allocation.words.markAll() }
   }
 
   /// Memory of `byteCount` bytes at an address, all in one allocation; nil when there is none.

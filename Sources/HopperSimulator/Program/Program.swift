@@ -17,6 +17,8 @@ final class Program: Sendable {
   let liveRegisterCount: Int
   let regions: RegionTable
   let code: DecodedCode
+  /// Registers that the hazard checks follow; nil when there are none, and in device functions.
+  let watch: RegisterWatch?
   let constants: ConstantRows
   let callSites: [CallSite]
   /// Of a device function: where its arguments and results lie in its frame.
@@ -42,6 +44,7 @@ final class Program: Sendable {
     callSites = decoder.callSites
     argumentPlaces = decoder.callPlaces(function.parameters)
     resultPlaces = decoder.callPlaces(function.results)
+    watch = function.kind == .entry ? RegisterWatch(decoder) : nil
   }
 }
 

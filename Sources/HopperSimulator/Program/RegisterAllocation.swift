@@ -14,6 +14,8 @@ struct RegisterAllocation {
   private(set) var predicateCount = 0
   /// The most registers of 32 bits that are live at once in a thread, predicates not counted.
   private(set) var liveRegisterCount = 0
+  /// Registers that may be read before they are written, on some way through the function.
+  private(set) var liveAtEntry: [RegisterID] = []
 
   /// Rows of a register of a type.
   static func rows(_ type: ScalarType) -> Int {
@@ -23,7 +25,8 @@ struct RegisterAllocation {
   /// `pinned` registers have their rows to themselves from beginning to end.
   init(_ list: InstructionList, registers: [Register], pinned: [Int] = []) {
     slots = Array(repeating: 0, count: registers.count)
-    var intervals = Self.intervals(list, registerCount: registers.count)
+    var intervals: [ClosedRange<Int>?]
+    (intervals, liveAtEntry) = Self.intervals(list, registerCount: registers.count)
     for register in pinned { intervals[register] = 0...max(0, list.instructions.count - 1) }
     var freeRows: [Int: [Int32]] = [:]
     var freePredicates: [Int32] = []
@@ -61,8 +64,11 @@ struct RegisterAllocation {
     }
   }
 
-  /// From the first to the last instruction at which each register is live or named; nil for one that is not used.
-  private static func intervals(_ list: InstructionList, registerCount: Int) -> [ClosedRange<Int>?] {
+  /// From the first to the last instruction at which each register is live or named; nil for one that is not used. And
+  /// the registers that are live where the function begins.
+  private static func intervals(_ list: InstructionList, registerCount: Int) -> (
+    [ClosedRange<Int>?], entry: [RegisterID]
+  ) {
     let uses = zip(list.instructions, list.forms).map { RegisterUse($0, $1) }
     let graph = BlockGraph(list)
     let liveIn = liveness(list, uses, graph, registerCount)
@@ -81,7 +87,9 @@ struct RegisterAllocation {
         liveIn[successor].forEach { extend($0, range.upperBound - 1) }
       }
     }
-    return zip(first, last).map { $1 < 0 ? nil : $0...$1 }
+    var entry: [RegisterID] = []
+    liveIn.first?.forEach { entry.append(RegisterID($0)) }
+    return (zip(first, last).map { $1 < 0 ? nil : $0...$1 }, entry)
   }
 
   private static func liveness(

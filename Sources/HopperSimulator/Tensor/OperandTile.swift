@@ -33,6 +33,16 @@ import SimulatorKernels
     return Int(first)..<Int(end)
   }
 
+  /// Calls with the addresses of the units of 16 bytes of some rows.
+  func withUnits(rows: Range<Int>, _ body: (UnsafeBufferPointer<UInt32>) -> Void) {
+    unsafe withUnsafeTemporaryAllocation(of: UInt32.self, capacity: Int(SIM_TILE_UNITS)) { addresses in
+      var tile = unsafe tile
+      let count = unsafe sim_tile_units(
+        &tile, Int32(rows.lowerBound), Int32(rows.count), addresses.baseAddress)
+      unsafe body(UnsafeBufferPointer(rebasing: addresses[..<Int(count)]))
+    }
+  }
+
   /// Prepares 16 rows of A. All of them must be in memory.
   @unsafe func readA(
     _ type: sim_matrix_type, firstRow: Int, isNegated: Bool, to a: UnsafeMutablePointer<Float>

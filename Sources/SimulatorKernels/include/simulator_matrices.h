@@ -32,6 +32,10 @@ typedef struct {
 // its last byte. With a swizzle, of the whole rows of the pattern.
 void sim_tile_extent(const sim_tile *tile, int rows, uint32_t *first, uint32_t *end);
 
+// The addresses of the units of 16 bytes of `row_count` rows from `first_row` on, at most SIM_TILE_UNITS. Returns how many.
+#define SIM_TILE_UNITS 512
+int sim_tile_units(const sim_tile *tile, int first_row, int row_count, uint32_t *addresses);
+
 // A as the product wants it, a[k][16]: 16 rows from `first_row` on of an operand in shared memory, or of `count`
 // registers. Negated if asked for.
 void sim_read_a(sim_matrix_type type, const sim_tile *tile, int first_row, int negates, float *a);

@@ -1,0 +1,98 @@
+/// Where the interpreter tells the hazard checks of global memory.
+extension Interpreter {
+  /// A load or store.
+  func checkGlobal(
+    _ access: MemoryAccess, _ i: DecodedInstruction, _ active: UInt32, _ warp: Warp, _ hazards: WarpHazards,
+    _ place: Int, isWrite: Bool
+  ) {
+    let order = MemoryOrder(rawValue: i.modifiers) ?? .weak
+    let site = site(i, warp, place)
+    if order.isOrdered {
+      forEachGlobal(access, i, active) { address in
+        checkOrderedGlobal(
+          hazards, site, address, access.byteCount, order, warp, reads: !isWrite, writes: isWrite)
+      }
+    } else if access.isContiguous(active) {
+      let byteCount = active.nonzeroBitCount * access.byteCount
+      checkGlobal(isWrite ? .write : .read, access.first, byteCount, site, warp, hazards)
+    } else {
+      forEachGlobal(access, i, active) { address in
+        checkGlobal(isWrite ? .write : .read, address, access.byteCount, site, warp, hazards)
+      }
+    }
+  }
+
+  private func forEachGlobal(
+    _ access: MemoryAccess, _ i: DecodedInstruction, _ active: UInt32, _ body: (UInt64) -> Void
+  ) {
+    var rest = active
+    while rest != 0 {
+      let lane = rest.trailingZeroBitCount
+      rest &= rest &- 1
+      if i.space == .generic, Self.space(ofGeneric: access[lane]) != .global { continue }
+      body(access[lane])
+    }
+  }
+
+  /// Access to a run of bytes of global memory, all of which are in an allocation.
+  func checkGlobal(
+    _ kind: GlobalAccess.Kind, _ address: UInt64, _ byteCount: Int, _ site: Int32, _ warp: Warp,
+    _ hazards: WarpHazards
+  ) {
+    guard byteCount > 0, let global = launch.global,
+      let allocation = launch.memory.allocation(containing: address, near: lastAllocation)
+    else { return }
+    let first = Int(address - allocation.address)
+    if kind.isWrite {
+      allocation.words.mark(first..<first + byteCount)
+    } else if let missing = allocation.words.firstMissing(first..<first + byteCount) {
+      hazards.cluster.report(
+        .uninitialisedGlobal, hazards.access(.read, site), address: allocation.address + UInt64(missing),
+        "reads bytes that neither the host nor a kernel has written")
+    }
+    // Parts of words are left out: their other bytes may be another cluster's.
+    let start = (address + 3) & ~3
+    let end = (address + UInt64(byteCount)) & ~3
+    guard start < end, kind.isWrite || global.hasWritten(allocation) else { return }
+    let actor = GlobalActor(
+      cluster: Int32(warp.block.cluster.index), time: hazards.cluster.global.order.time,
+      block: Int32(warp.block.index), warp: Int32(warp.index), site: site)
+    accesses.append(GlobalAccess(kind: kind, address: start, byteCount: Int(end - start), actor: actor))
+  }
+
+  /// An access whose order among clusters counts. All other interpreters wait.
+  func checkOrderedGlobal(
+    _ hazards: WarpHazards, _ site: Int32, _ address: UInt64, _ byteCount: Int, _ order: MemoryOrder,
+    _ warp: Warp,
+    reads: Bool, writes: Bool
+  ) {
+    guard let global = launch.global else { return }
+    let state = hazards.cluster.global
+    // What it has read orders it after who has written that.
+    global.synchronize(state, address, order, reads: reads, writes: false)
+    if reads { checkGlobal(.synchronizingRead, address, byteCount, site, warp, hazards) }
+    if writes { checkGlobal(.synchronizingWrite, address, byteCount, site, warp, hazards) }
+    takeAccesses()
+    global.synchronize(state, address, order, reads: false, writes: writes)
+  }
+
+  /// Hands over what has been written down. All other interpreters wait.
+  func takeAccesses() {
+    guard !accesses.isEmpty else { return }
+    launch.global?.take(accesses)
+    accesses.removeAll(keepingCapacity: true)
+  }
+
+  /// The bytes of a tensor that a box reads or writes.
+  func checkGlobal(
+    _ kind: GlobalAccess.Kind, _ box: TensorBox, _ site: Int32, _ warp: Warp, _ hazards: WarpHazards
+  ) {
+    box.forEachRow { row in
+      let byteCount = row.count * box.map.element.byteCount
+      // Rows outside of every allocation are an error when the copy happens.
+      if byteCount > 0, unsafe launch.memory.pointer(row.address, byteCount) != nil {
+        checkGlobal(kind, row.address, byteCount, site, warp, hazards)
+      }
+    }
+  }
+}

@@ -1,0 +1,118 @@
+import PTX
+
+/// Registers of a kernel that the hazard checks follow while it runs, and the instructions that name them: registers
+/// that `wgmma` uses, and those that may be read before they are written. Other instructions cost nothing.
+final class RegisterWatch: Sendable {
+  /// How an instruction uses what it reads.
+  enum Role: Sendable {
+    /// It only moves values.
+    case copy
+    /// It chooses between two values.
+    case selection
+    /// Its results depend on what it reads.
+    case computation
+    /// What it reads decides what the program does: an address, a value that leaves the registers, a way to go.
+    case decision
+    /// A `wgmma`.
+    case product
+  }
+
+  /// What an instruction does with followed registers, by their numbers.
+  struct Use: Sendable {
+    var role: Role
+    /// The predicate that guards it.
+    var guardRegister: Int?
+    var reads: [Int] = []
+    var writes: [Int] = []
+    /// Of a `wgmma`: its accumulators, and the registers of A.
+    var accumulators: [Int] = []
+    var operands: [Int] = []
+  }
+
+  /// By decoded instruction, the number of its use; -1 for none.
+  let useIndex: [Int32]
+  let uses: [Use]
+  /// Of each followed register.
+  let names: [String]
+  let isOfProducts: [Bool]
+  let mayBeUndefined: [Bool]
+  /// Whether any may be read before it is written.
+  let hasUndefined: Bool
+
+  /// Nil when there is nothing to follow.
+  init?(_ decoder: Decoder) {
+    let list = decoder.list
+    let uses = zip(list.instructions, list.forms).map { RegisterUse($0, $1) }
+    let roles = zip(list.instructions, list.forms).map { Self.role($0, $1) }
+    var products: Set<RegisterID> = []
+    for (instruction, role) in zip(list.instructions, roles) where role == .product {
+      products.formUnion(instruction.operands[0].registers)
+      if case .vector = instruction.operands[1] { products.formUnion(instruction.operands[1].registers) }
+    }
+    Self.spread(&products, uses, roles) { $0 == .copy }
+    var undefined = Set(decoder.allocation.liveAtEntry)
+    Self.spread(&undefined, uses, roles) { $0 != .decision && $0 != .product }
+    let followed = products.union(undefined).sorted { $0.index < $1.index }
+    if followed.isEmpty { return nil }
+    let numbers = Dictionary(uniqueKeysWithValues: followed.enumerated().map { ($1, $0) })
+    names = followed.map { decoder.function.registers[Int($0.index)].name }
+    isOfProducts = followed.map(products.contains)
+    mayBeUndefined = followed.map(undefined.contains)
+    hasUndefined = !undefined.isEmpty
+    var found: [Use] = []
+    var useOfStatement = [Int32](repeating: -1, count: list.instructions.count + 1)
+    for (statement, use) in uses.enumerated() {
+      let instruction = list.instructions[statement]
+      var known = Use(role: roles[statement])
+      known.guardRegister = instruction.predicate.flatMap { numbers[$0.predicate] }
+      let read = instruction.predicate == nil ? use.reads[...] : use.reads.dropFirst()
+      known.reads = read.compactMap { numbers[$0] }
+      known.writes = use.writes.compactMap { numbers[$0] }
+      if known.role == .product {
+        known.accumulators = instruction.operands[0].registers.compactMap { numbers[$0] }
+        if case .vector = instruction.operands[1] {
+          known.operands = instruction.operands[1].registers.compactMap { numbers[$0] }
+        }
+      }
+      if known.guardRegister == nil, known.reads.isEmpty, known.writes.isEmpty { continue }
+      useOfStatement[statement] = Int32(found.count)
+      found.append(known)
+    }
+    self.uses = found
+    // Of the instructions that stand for one of PTX, the last counts.
+    useIndex = decoder.code.indices.map { index in
+      let statement = decoder.code[index].statement
+      let isLast = index + 1 == decoder.code.count || decoder.code[index + 1].statement != statement
+      return isLast ? useOfStatement[Int(statement)] : -1
+    }
+  }
+
+  /// Adds what instructions of some roles write from registers of the set.
+  private static func spread(
+    _ set: inout Set<RegisterID>, _ uses: [RegisterUse], _ roles: [Role], _ spreads: (Role) -> Bool
+  ) {
+    var hasGrown = !set.isEmpty
+    while hasGrown {
+      hasGrown = false
+      for (use, role) in zip(uses, roles) where spreads(role) && use.reads.contains(where: set.contains) {
+        for register in use.writes where set.insert(register).inserted { hasGrown = true }
+      }
+    }
+  }
+
+  private static let decisions: Set<String> = [
+    "ld", "ldu", "st", "atom", "red", "bra", "brx", "cp", "mbarrier", "bar", "barrier", "ldmatrix",
+    "stmatrix",
+    "call", "nanosleep", "prefetch",
+  ]
+
+  private static func role(_ instruction: Instruction, _ form: DecodedForm?) -> Role {
+    guard let form else { return .computation }
+    switch form.form.mnemonic {
+    case "mov": return .copy
+    case "selp": return .selection
+    case "wgmma": return instruction.operands.count > 2 ? .product : .computation
+    case let mnemonic: return decisions.contains(mnemonic) ? .decision : .computation
+    }
+  }
+}

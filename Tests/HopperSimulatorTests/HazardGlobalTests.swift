@@ -1,0 +1,132 @@
+import HopperSimulator
+import Testing
+
+/// Hazards of global memory: each with a right kernel and a broken one.
+@Suite("Hazards of global memory")
+struct HazardGlobalTests {
+  /// One thread of block 0 writes a word and sets a flag; one of block 1 waits for the flag and reads the word.
+  private static func message(set: String, poll: String, after: String = "") -> String {
+    """
+    mov.u32 %r8, %ctaid.x;
+    setp.ne.u32 %p3, %r8, 0;
+    @!%p1 bra END;
+    @%p3 bra READER;
+    st.global.u32 [%rd2+256], 7;
+    \(set)
+    bra END;
+    READER:
+    \(poll)
+    setp.eq.u32 %p4, %r10, 0;
+    @%p4 bra READER;
+    \(after)
+    ld.global.u32 %r11, [%rd2+256];
+    END:
+    """
+  }
+
+  private static func race(_ name: String, _ body: String, _ fault: (right: String, broken: String))
+    -> HazardTwin
+  {
+    HazardTwin(
+      kind: .globalRace, name: name, threads: 32, grid: 2, body: body, fault: fault,
+      sites: ["st.global", "ld.global"])
+  }
+
+  private static let release = "st.release.gpu.global.u32 [%rd2], 1;"
+  private static let acquire = "ld.acquire.gpu.global.u32 %r10, [%rd2];"
+  private static let fence = "fence.acq_rel.gpu;"
+
+  /// What cooperative groups do for a grid: each block adds one and waits until all have.
+  private static let gridBarrier = """
+    mov.u32 %r8, %ctaid.x;
+    xor.b32 %r9, %r8, 1;
+    mul.wide.u32 %rd10, %r8, 4; add.u64 %rd10, %rd10, %rd2;
+    mul.wide.u32 %rd11, %r9, 4; add.u64 %rd11, %rd11, %rd2;
+    setp.eq.u32 %p3, %r1, 40;
+    @%p3 st.global.u32 [%rd10+1024], %r8;
+    bar.sync 0;
+    @!%p1 bra MEET;
+    fence.sc.gpu;
+    atom.add.global.u32 %r12, [%rd2], 1;
+    POLL:
+    ld.volatile.global.u32 %r13, [%rd2];
+    setp.lt.u32 %p4, %r13, 2;
+    @%p4 bra POLL;
+    membar.gl;
+    MEET:
+    bar.sync 1;
+    ld.global.u32 %r14, [%rd11+1024];
+    """
+
+  static let twins: [HazardTwin] = [
+    race(
+      "a store that does not release", message(set: release, poll: acquire),
+      (release, "st.relaxed.gpu.global.u32 [%rd2], 1;")),
+    race(
+      "a load that does not acquire", message(set: release, poll: acquire),
+      (acquire, "ld.relaxed.gpu.global.u32 %r10, [%rd2];")),
+    race(
+      "no fence before a relaxed operation",
+      message(
+        set: "fence.acq_rel.gpu;\nred.global.add.u32 [%rd2], 1;",
+        poll: "ld.volatile.global.u32 %r10, [%rd2];",
+        after: "membar.gl;"), (fence, "")),
+    race(
+      "no fence after a volatile load",
+      message(
+        set: "fence.acq_rel.gpu;\nred.global.add.u32 [%rd2], 1;",
+        poll: "ld.volatile.global.u32 %r10, [%rd2];",
+        after: "membar.gl;"), ("membar.gl;", "membar.cta;")),
+    race(
+      "a compare and swap that releases",
+      message(set: "atom.release.gpu.global.cas.b32 %r12, [%rd2], 0, 1;", poll: acquire),
+      ("atom.release.gpu", "atom.relaxed.gpu")),
+    HazardTwin(
+      kind: .globalRace, name: "a barrier of the grid", threads: 64, grid: 2, body: gridBarrier,
+      fault: ("fence.sc.gpu;\n", ""), sites: ["st.global", "ld.global"]),
+    HazardTwin(
+      kind: .globalRace, name: "two blocks that store to one word", threads: 32, grid: 2,
+      body: """
+        mov.u32 %r8, %ctaid.x; mul.wide.u32 %rd10, %r8, 128; add.u64 %rd11, %rd10, %rd2;
+        st.global.u32 [%rd11], %r1;
+        """,
+      fault: ("%r8, 128;", "%r8, 0;"), sites: ["st.global"]),
+    HazardTwin(
+      kind: .globalRace, name: "a store among atomic additions", threads: 32, grid: 2,
+      body: """
+        mov.u32 %r8, %ctaid.x; setp.eq.u32 %p3, %r8, 0;
+        red.global.add.u32 [%rd2], 1;
+        @%p3 st.global.u32 [%rd2+4], %r1;
+        """,
+      fault: ("[%rd2+4]", "[%rd2]"), sites: ["red.global"]),
+    HazardTwin(
+      kind: .uninitialisedGlobal, name: "a word that nobody has written",
+      body: "st.global.u32 [%rd3], 1;\n@%p1 ld.global.u32 %r10, [%rd3];",
+      fault: ("%r10, [%rd3];", "%r10, [%rd3+4];"), sites: ["ld.global"]),
+    HazardTwin(
+      kind: .uninitialisedGlobal, name: "a bulk copy of what nobody has written",
+      body: """
+        @%p1 mbarrier.init.shared::cta.b64 [%r4], 1;
+        bar.sync 0;
+        @%p1 mbarrier.arrive.expect_tx.shared::cta.b64 _, [%r4], 256;
+        @%p1 cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%r2], [%rd1], 256, [%r4];
+        WAIT:
+        mbarrier.try_wait.parity.shared::cta.b64 %p2, [%r4], 0;
+        @!%p2 bra WAIT;
+        """,
+      fault: ("[%rd1], 256", "[%rd3], 256"), sites: ["cp.async.bulk"]),
+  ]
+
+  @Test("The right kernel gives no finding, the broken one this", arguments: twins)
+  func twin(_ twin: HazardTwin) throws { try twin.check() }
+
+  @Test("Findings are the same for any number of threads of the simulator")
+  func determinism() throws {
+    var twin = Self.twins[6]
+    twin.grid = 12
+    let one = try twin.run(twin.broken, threads: 1)
+    let three = try twin.run(twin.broken, threads: 3)
+    #expect(!one.findings.isEmpty)
+    #expect(one.findings == three.findings)
+  }
+}

@@ -1,0 +1,152 @@
+import HopperSimulator
+import Testing
+
+/// Hazards of `wgmma` and of registers: each with a right kernel and a broken one.
+@Suite("Hazards of wgmma and of registers")
+struct HazardProductTests {
+  /// Zeros for A (64 rows) and B (16 rows), swizzled by 128 bytes, that `%rd10` and `%rd11` describe.
+  static let operands = """
+    setp.eq.u32 %p5, %r1, %r1;
+    mov.u32 %r40, %r7;
+    CLEAR:
+    add.u32 %r41, %r2, %r40;
+    st.shared.u32 [%r41], 0;
+    add.u32 %r40, %r40, 512;
+    setp.lt.u32 %p6, %r40, 12288;
+    @%p6 bra CLEAR;
+    fence.proxy.async;
+    bar.sync 0;
+    shr.u32 %r42, %r2, 4;
+    cvt.u64.u32 %rd12, %r42;
+    or.b64 %rd10, %rd12, 0x4000004000010000;
+    add.u64 %rd11, %rd10, 512;
+
+    """
+
+  private static let accumulators = (0..<8).map { "mov.f32 %f\($0), 0f00000000;\n" }.joined()
+  private static let fragment = (50..<54).map { "mov.b32 %r\($0), 0;\n" }.joined()
+
+  static func product(_ a: String = "%rd10", first: Int = 0, scale: String = "%p5") -> String {
+    let sums = (first..<first + 8).map { "%f\($0)" }.joined(separator: ", ")
+    return "wgmma.mma_async.sync.aligned.m64n16k16.f32.bf16.bf16 {\(sums)}, \(a), %rd11, \(scale), 1, 1, "
+      + (a.hasPrefix("{") ? "0;\n" : "0, 0;\n")
+  }
+
+  private static let fence = "wgmma.fence.sync.aligned;\n"
+  static let commit = "wgmma.commit_group.sync.aligned;\n"
+  static let wait = "wgmma.wait_group.sync.aligned 0;\n"
+  private static let start = operands + accumulators + fragment + fence
+  private static let fragmentProduct = product("{%r50, %r51, %r52, %r53}")
+
+  static let twins: [HazardTwin] = [
+    HazardTwin(
+      kind: .missingProxyFence, name: "operands that threads have stored", threads: 128,
+      body: start + product() + commit + wait,
+      fault: ("fence.proxy.async;\n", ""), sites: ["wgmma.mma_async", "st.shared"]),
+    HazardTwin(
+      kind: .registerInFlight, name: "a sum is read before the wait", threads: 128,
+      body: start + product() + commit + wait + "add.f32 %f20, %f0, %f1;",
+      fault: (wait, ""), sites: ["wgmma.mma_async", "add.f32"]),
+    HazardTwin(
+      kind: .registerInFlight, name: "the wait leaves one group", threads: 128,
+      body: start + product() + commit + wait + "add.f32 %f20, %f0, %f1;",
+      fault: ("wait_group.sync.aligned 0", "wait_group.sync.aligned 1"),
+      sites: ["wgmma.mma_async", "add.f32"]),
+    HazardTwin(
+      kind: .registerInFlight, name: "a sum is written before the wait", threads: 128,
+      body: start + product() + commit + wait + "mov.f32 %f0, 0f00000000;",
+      fault: (wait, ""), sites: ["wgmma.mma_async", "mov.f32"]),
+    HazardTwin(
+      kind: .registerInFlight, name: "a register of A is written before the wait", threads: 128,
+      body: start + fragmentProduct + commit + wait + "mov.b32 %r50, 1;",
+      fault: (wait, ""), sites: ["wgmma.mma_async", "mov.b32"]),
+    HazardTwin(
+      kind: .registerInFlight, name: "a copy of a sum that is not there yet", threads: 128,
+      body: start + product() + commit + "mov.f32 %f20, %f0;\n" + wait + "add.f32 %f21, %f20, %f20;",
+      fault: (wait, ""), sites: ["wgmma.mma_async", "add.f32"]),
+    HazardTwin(
+      kind: .missingRegisterFence, name: "before the first product", threads: 128,
+      body: start + product() + commit + wait,
+      fault: (fence, ""), sites: ["wgmma.mma_async"]),
+    HazardTwin(
+      kind: .missingRegisterFence, name: "after the sums were scaled", threads: 128,
+      body: start + product() + commit + wait + "mul.f32 %f3, %f3, %f3;\nwgmma.fence.sync.aligned;\n"
+        + product()
+        + commit + wait,
+      fault: ("%f3;\nwgmma.fence.sync.aligned;", "%f3;"), sites: ["wgmma.mma_async"]),
+    HazardTwin(
+      kind: .missingRegisterFence, name: "after a register of A was written", threads: 128,
+      body: start + fragmentProduct + commit + wait + "mov.b32 %r51, 3;\nwgmma.fence.sync.aligned;\n"
+        + fragmentProduct + commit + wait,
+      fault: ("%r51, 3;\nwgmma.fence.sync.aligned;", "%r51, 3;"), sites: ["wgmma.mma_async"]),
+    HazardTwin(
+      kind: .overwrittenInFlight, name: "an operand is stored to before the wait", threads: 128,
+      body: start + product() + commit + wait + "bar.sync 0;\nst.shared.u32 [%r5], 1;",
+      fault: (wait, ""), sites: ["wgmma.mma_async", "st.shared"]),
+    HazardTwin(
+      kind: .overwrittenInFlight, name: "a stage is given back before the wait", threads: 128,
+      body: "@%p1 mbarrier.init.shared::cta.b64 [%r4], 1;\n" + start + product() + commit + wait + """
+        bar.sync 0;
+        @%p1 mbarrier.arrive.expect_tx.shared::cta.b64 _, [%r4], 256;
+        @%p1 cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%r2], [%rd1], 256, [%r4];
+        WAIT:
+        mbarrier.try_wait.parity.shared::cta.b64 %p2, [%r4], 0;
+        @!%p2 bra WAIT;
+        """,
+      fault: (wait, ""), sites: ["wgmma.mma_async", "cp.async.bulk"]),
+    HazardTwin(
+      kind: .readBeforeArrival, name: "an operand that a copy brings", threads: 128,
+      body: "@%p1 mbarrier.init.shared::cta.b64 [%r4], 1;\n" + operands + accumulators + """
+        @%p1 mbarrier.arrive.expect_tx.shared::cta.b64 _, [%r4], 256;
+        @%p1 cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%r2+8192], [%rd1], 256, [%r4];
+        WAIT:
+        mbarrier.try_wait.parity.shared::cta.b64 %p2, [%r4], 0;
+        @!%p2 bra WAIT;
+
+        """ + fence + product() + commit + wait,
+      fault: (
+        "WAIT:\nmbarrier.try_wait.parity.shared::cta.b64 %p2, [%r4], 0;\n@!%p2 bra WAIT;", "bar.sync 0;"
+      ), sites: ["wgmma.mma_async", "cp.async.bulk"]),
+    HazardTwin(
+      kind: .uninitialisedShared, name: "an operand that nobody has written", threads: 128,
+      body: start + product() + commit + wait,
+      fault: ("%r40, 12288;", "%r40, 9216;"), sites: ["wgmma.mma_async"]),
+    HazardTwin(
+      kind: .uninitialisedRegister, name: "sums that are added to", threads: 128,
+      body: operands + "setp.ne.u32 %p4, %r1, %r1;\n" + fence + product(scale: "%p4") + commit + wait,
+      fault: ("setp.ne.u32 %p4", "setp.eq.u32 %p4"), sites: ["wgmma.mma_async"]),
+    HazardTwin(
+      kind: .uninitialisedRegister, name: "a value that is stored",
+      body: "mov.u32 %r20, 5;\nst.shared.u32 [%r5], %r20;",
+      fault: ("mov.u32 %r20, 5;\n", ""), sites: ["st.shared"]),
+    HazardTwin(
+      kind: .uninitialisedRegister, name: "lanes that have not written it",
+      body: "@%p1 mov.u32 %r20, 5;\n@%p1 st.shared.u32 [%r5], %r20;",
+      fault: ("@%p1 st", "st"), sites: ["st.shared"]),
+    HazardTwin(
+      kind: .uninitialisedRegister, name: "an address that was computed from it",
+      body: "mov.u32 %r20, 0;\nadd.u32 %r21, %r20, %r5;\nst.shared.u32 [%r21], %r1;",
+      fault: ("mov.u32 %r20, 0;\n", ""), sites: ["st.shared"]),
+    HazardTwin(
+      kind: .uninitialisedRegister, name: "a predicate",
+      body: "setp.eq.u32 %p4, %r1, 3;\n@%p4 st.shared.u32 [%r5], %r1;",
+      fault: ("setp.eq.u32 %p4, %r1, 3;\n", ""), sites: ["st.shared"]),
+    HazardTwin(
+      kind: .registerBudget, name: "setmaxnreg.dec that would increase",
+      body: "setmaxnreg.dec.sync.aligned.u32 24;\nsetmaxnreg.dec.sync.aligned.u32 24;",
+      fault: ("24;\nsetmaxnreg.dec.sync.aligned.u32 24;", "24;\nsetmaxnreg.dec.sync.aligned.u32 40;"),
+      sites: ["setmaxnreg.dec"]),
+  ]
+
+  @Test("The right kernel gives no finding, the broken one this", arguments: twins)
+  func twin(_ twin: HazardTwin) throws { try twin.check() }
+
+  @Test("Copies of sums between products, as compilers make them, are no finding")
+  func copies() throws {
+    let copies = (0..<8).map { "mov.f32 %f\($0 + 20), %f\($0);\n" }.joined()
+    let body = Self.start + Self.product() + copies + Self.product(first: 20) + Self.commit + Self.wait
+    let result = try Self.twins[0].run(body)
+    #expect(result.error == nil)
+    #expect(result.findings.isEmpty, "\(result.findings)")
+  }
+}
