@@ -35,6 +35,11 @@ struct FaultTests {
       "the loader's warps overtake the one that waits", places: 2,
       #"bar\.sync 3, 128;(?=\s+\.loc [^\n]*\s+ld\.param)"#, ""),
     Fault(
+      "no proxy fence after the probabilities", places: 2,
+      #"fence\.proxy\.async\.shared::cta;(?=\s+\.loc [^\n]*\s+bar\.arrive)"#, ""),
+    Fault(
+      "products are not waited for", places: 7, #"wgmma\.wait_group\.sync\.aligned 0;"#, ""),
+    Fault(
       "a panel is not waited for", places: 1,
       #"mbarrier\.try_wait\.parity\.shared::cta\.b64 (%p\d+), \[full\+8\], %r\d+;"#,
       "setp.eq.u32 $1, 0, 0;"),
