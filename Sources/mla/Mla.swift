@@ -1,10 +1,12 @@
 import ArgumentParser
 
-/// The command: replay a trace, measure, check, and look at plans.
+/// The command: replay a trace, measure, check, look at plans, and run PTX on a simulated device.
 @main
 struct Mla: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "mla",
-    abstract: "Multi-head latent attention: replay request traces, measure, verify, plan.",
-    subcommands: [Replay.self, Bench.self, Verify.self, Plan.self, Simulate.self, Kernels.self])
+    abstract: "Multi-head latent attention: replay request traces, measure, verify, plan, run PTX.",
+    subcommands: [
+      Replay.self, Bench.self, Verify.self, Plan.self, Simulate.self, Kernels.self, PTXCommand.self,
+    ])
 }

@@ -149,6 +149,11 @@ final class SimulatedContext: @unchecked Sendable {
 
   // MARK: What has run
 
+  var trace: TraceRequest? {
+    get { locked { simulator.trace } }
+    set { locked { simulator.trace = newValue } }
+  }
+
   func takeFindings() -> [any LaunchFinding] {
     locked { simulator.takeFindings() }
   }
