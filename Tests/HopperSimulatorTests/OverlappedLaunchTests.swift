@@ -128,7 +128,9 @@ struct OverlappedLaunchTests {
   @Test("Without leave it starts when the blocks before have ended")
   func noLeave() throws {
     let run = try Self.run(letsStart: false, isEarly: true)
-    #expect(run.launches[1].start >= run.launches[0].end)
+    // What the blocks have written is on its way a little longer.
+    #expect(run.launches[1].start + .nanoseconds(100) >= run.launches[0].end)
+    #expect(run.firstBlock + 200 >= run.launches[0].report.cycles)
   }
 
   @Test("Its blocks start where there is room")
@@ -156,8 +158,9 @@ struct OverlappedLaunchTests {
     try gpu.defaultStream.fill(flag.address, byteCount: 4, with: 0)
     configuration.allowsEarlyStart = false
     try gpu.defaultStream.launch(module.kernel("meet"), configuration, arguments: arguments)
-    try gpu.defaultStream.launch(module.kernel("flag"), configuration, arguments: arguments)
-    let error = #expect(throws: GPUDeviceError.self) { try gpu.synchronize() }
+    let error = #expect(throws: GPUDeviceError.self) {
+      try gpu.defaultStream.launch(module.kernel("flag"), configuration, arguments: arguments)
+    }
     guard case .kernelFailed("meet", _) = error else {
       Issue.record("\(String(describing: error))")
       return
@@ -171,7 +174,9 @@ struct OverlappedLaunchTests {
       let module = try gpu.load(ptx: Self.text(letsStart: true))
       let memory = try gpu.upload([UInt64](repeating: 0, count: 3000))
       var configuration = LaunchConfiguration(grid: Extent(500), block: Extent(64))
-      for (kernel, offsets) in [("produce", [0]), ("consume", [0, 4000, 8000]), ("consume", [4000, 0, 8000])] {
+      for (kernel, offsets) in [
+        ("produce", [0]), ("consume", [0, 4000, 8000]), ("consume", [4000, 0, 8000]),
+      ] {
         try gpu.defaultStream.launch(
           module.kernel(kernel), configuration,
           arguments: offsets.map { .address(memory.address.advanced(by: $0)) })

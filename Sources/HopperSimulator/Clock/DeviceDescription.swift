@@ -88,6 +88,9 @@ public struct DeviceDescription: Sendable {
   /// Of each execution unit.
   public var units: [ExecutionUnit: UnitTiming]
 
+  /// Cycles that a launch takes before blocks run.
+  var launchCycles: UInt64 { UInt64(launchLatency.value * clock.value * 1000) }
+
   /// Every constant with its name, for a listing.
   public var constants: [(name: String, constant: DeviceConstant)] {
     [

@@ -17,6 +17,15 @@ struct MemorySystem {
 
     var l2Bytes: UInt64 { l2ReadBytes + l2WriteBytes }
     var dramBytes: UInt64 { dramReadBytes + dramWriteBytes }
+
+    static func - (left: Counts, right: Counts) -> Counts {
+      Counts(
+        hits: left.hits - right.hits, misses: left.misses - right.misses,
+        l2ReadBytes: left.l2ReadBytes - right.l2ReadBytes,
+        l2WriteBytes: left.l2WriteBytes - right.l2WriteBytes,
+        dramReadBytes: left.dramReadBytes - right.dramReadBytes,
+        dramWriteBytes: left.dramWriteBytes - right.dramWriteBytes)
+    }
   }
 
   private let cache: L2Cache

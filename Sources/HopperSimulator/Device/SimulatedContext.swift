@@ -94,31 +94,31 @@ final class SimulatedContext: @unchecked Sendable {
     let pending = work.pending
     work.pending = []
     waiting.removeAll { $0 === work }
-    do throws(GPUDeviceError) {
-      for launch in pending { try run(launch, of: work) }
+    guard !pending.isEmpty else { return }
+    do throws(SimulationError) {
+      try run(pending, of: work)
     } catch {
-      faults.append((work, error))
+      let kernel = (pending.first { $0.kernel.name == error.place?.function } ?? pending[0]).kernel.name
+      faults.append((work, GPUDeviceError(error, operation: "launch of \(kernel)", kernel: kernel)))
     }
   }
 
-  private func run(_ pending: PendingLaunch, of work: Work) throws(GPUDeviceError) {
+  /// Runs a launch, and those that may start before the one ahead of them has ended.
+  private func run(_ pending: [PendingLaunch], of work: Work) throws(SimulationError) {
     let device = simulator.device
-    let start = max(time, work.time) + .seconds(device.launchLatency.value * 1e-6)
-    let report: LaunchReport
-    do {
-      report = try simulator.run(pending.launch)
-    } catch {
-      throw GPUDeviceError(
-        error, operation: "launch of \(pending.kernel.name)", kernel: pending.kernel.name)
+    let zero = max(time, work.time) + .seconds(device.launchLatency.value * 1e-6)
+    let results = try simulator.run(pending.map(\.launch))
+    for (pending, result) in zip(pending, results) {
+      let start = zero + .seconds(Double(result.start) / (device.clock.value * 1e9))
+      let end = start + .seconds(result.report.seconds)
+      launches.append(
+        SimulatedLaunch(
+          kernel: pending.kernel.name, configuration: pending.launch.configuration, report: result.report,
+          start: start, end: end))
+      if launches.count > Self.keptLaunchCount { launches.removeFirst() }
+      time = max(time, end)
     }
-    let end = start + .seconds(report.seconds)
-    launches.append(
-      SimulatedLaunch(
-        kernel: pending.kernel.name, configuration: pending.launch.configuration, report: report,
-        start: start,
-        end: end))
-    if launches.count > Self.keptLaunchCount { launches.removeFirst() }
-    (time, work.time) = (end, end)
+    work.time = time
   }
 
   /// Runs what is left of all streams, and throws the first fault.
@@ -148,11 +148,6 @@ final class SimulatedContext: @unchecked Sendable {
   }
 
   // MARK: What has run
-
-  var trace: TraceRequest? {
-    get { locked { simulator.trace } }
-    set { locked { simulator.trace = newValue } }
-  }
 
   func takeFindings() -> [any LaunchFinding] {
     locked { simulator.takeFindings() }

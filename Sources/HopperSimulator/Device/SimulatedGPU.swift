@@ -36,12 +36,6 @@ public final class SimulatedGPU: GPUDevice {
     defaultStream = SimulatedStream(context)
   }
 
-  /// Of what later launches write a trace down, into their reports; nil for nothing.
-  public var trace: TraceRequest? {
-    get { context.trace }
-    set { context.trace = newValue }
-  }
-
   /// Allocates global memory. Its contents are undefined.
   public func allocate(byteCount: Int) throws(GPUDeviceError) -> DeviceMemory {
     guard byteCount > 0 else {

@@ -34,6 +34,8 @@ struct NamedBarrier {
   let sharedByteCount: Int
   /// Warps that have not finished.
   var liveWarpCount: Int
+  /// Whether one of its threads has executed `griddepcontrol.launch_dependents`.
+  var letsDependentsStart = false
   /// Of every four warps, the last perhaps not full.
   private var warpgroups: [Warpgroup] = []
   /// What the hazard checks know; nil when they are off.

@@ -387,7 +387,11 @@ enum Outcome {
       fence(i, lanes, warp)
       return .next
     case .tensorMapReplace: return try changeTensorMap(i, lanes, warp, place)
-    case .prefetch, .gridLaunch, .gridWait, .nothing: return .next
+    case .prefetch, .nothing: return .next
+    case .gridLaunch:
+      if lanes.active != 0 { warp.block.letsDependentsStart = true }
+      return .next
+    case .gridWait: return lanes.active != 0 && launch.mustWaitForGrids ? .blocked(.grid) : .next
     case .setRegisters: return try setRegisters(i, lanes, warp, place)
     default:
       if lanes.active == 0 { return .next }

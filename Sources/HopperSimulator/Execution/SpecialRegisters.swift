@@ -58,7 +58,10 @@ extension Interpreter {
     case .globalTimerHigh: return Int(nanoseconds(warp.time) >> 32)
     case .dynamicSharedSize: return configuration.dynamicSharedByteCount
     case .totalSharedSize, .alignedSharedSize: return launch.sharedByteCount - AddressWindow.reservedShared
-    case .gridID, .environment: return 0
+    // Cooperative groups find the memory of the grid's barrier there.
+    case .environment:
+      return number == 1 ? Int(launch.workspace >> 32) : number == 2 ? Int(launch.workspace) : 0
+    case .gridID: return 0
     }
   }
 

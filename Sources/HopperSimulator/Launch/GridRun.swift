@@ -14,6 +14,8 @@ final class GridRun {
   private(set) var startTime: UInt64?
   private var countsAtStart = MemorySystem.Counts()
   private var recorder = TraceRecorder()
+  /// Hazards of clusters that have ended.
+  private var log = FindingLog()
 
   /// `residentClusters` are those that an empty device holds at once.
   init(_ launch: LaunchContext, residentClusters: Int) {
@@ -46,7 +48,9 @@ final class GridRun {
       guard let next = free.min(by: { $0.residentCount < $1.residentCount }) else { break }
       next.start(nextCluster, at: time)
       nextCluster += 1
-      if use != nil { for processor in next.processors { use?[processor] = (use?[processor] ?? .init()) + launch.footprint } }
+      for processor in next.processors {
+        if let taken = use?[processor] { use?[processor] = taken + launch.footprint }
+      }
     }
   }
 
@@ -63,6 +67,23 @@ final class GridRun {
         for processor in interpreter.processors { use[processor] = use[processor] + launch.footprint }
       }
     }
+  }
+
+  /// Forgets clusters that have ended; true when one has.
+  func retireClusters() -> Bool {
+    var hasRetired = false
+    for interpreter in interpreters where interpreter.retire(&log) { hasRetired = true }
+    return hasRetired
+  }
+
+  /// Hazards so far.
+  var findings: [HazardFinding] {
+    var all = log
+    if let global = launch.global { all.merge(global.log) }
+    for interpreter in interpreters {
+      for cluster in interpreter.clusters { if let hazards = cluster?.hazards { all.merge(hazards.log) } }
+    }
+    return all.findings
   }
 
   /// Whether all its blocks have ended, and what they have started has arrived.
@@ -100,6 +121,7 @@ final class GridRun {
     var report = LaunchReport(
       launch, cycles: end - start, instructionCount: instructionCount, memory: memory.counts - countsAtStart,
       interpreters)
+    report.findings = findings
     if launch.trace != nil { report.trace = recorder.trace(interpreters, launch.program.regions) }
     return report
   }

@@ -21,3 +21,11 @@ public struct KernelLaunch: Sendable {
     self.parameters = parameters
   }
 }
+
+/// What one of several launches has come to, of which each may have started before the one ahead of it had ended.
+public struct OverlappedReport: Sendable {
+  /// When its blocks could start, in cycles from the start of the first.
+  public var start: UInt64
+  /// What it has come to.
+  public var report: LaunchReport
+}

@@ -7,9 +7,6 @@ struct LaunchCheck {
   private let configuration: LaunchConfiguration
   private let device: DeviceDescription
 
-  static let threadsPerProcessor = 2048
-  static let blocksPerProcessor = 32
-
   init(_ program: Program, _ configuration: LaunchConfiguration, device: DeviceDescription) {
     self.program = program
     self.configuration = configuration
@@ -41,14 +38,10 @@ struct LaunchCheck {
     let cluster = configuration.effectiveCluster(program.attributes)
     let threads = (configuration.block.count + 31) / 32 * 32
     let registers = program.registerCount(blockThreads: threads)
-    let shared = program.layout.sharedEnd + configuration.dynamicSharedByteCount
-    let perProcessor =
-      [
-        Self.blocksPerProcessor, Self.threadsPerProcessor / threads,
-        properties.multiprocessorRegisterCount / (registers * threads),
-        properties.multiprocessorSharedByteCount / shared,
-      ].min() ?? 1
-    let blocks = max(1, perProcessor) * properties.multiprocessorCount
+    let footprint = BlockFootprint(
+      configuration, registersPerThread: registers,
+      sharedByteCount: program.layout.sharedEnd + configuration.dynamicSharedByteCount)
+    let blocks = max(1, footprint.count(in: properties)) * properties.multiprocessorCount
     let clusters = blocks / cluster.count
     guard clusters > 0 else {
       throw bad(

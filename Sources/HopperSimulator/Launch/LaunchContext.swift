@@ -15,9 +15,15 @@ import PTX
   /// Shared memory of a block, reserved bytes included.
   let sharedByteCount: Int
   let registersPerThread: Int
+  /// What a block takes of its multiprocessor.
+  let footprint: BlockFootprint
   let clusterGrid: Extent
   let device: DeviceDescription
   let gridID: UInt64
+  /// Memory for the barrier of a cooperative grid, zero at first; 0 when there is none.
+  let workspace: UInt64
+  /// Whether grids before it still run, for which `griddepcontrol.wait` waits. Changed only between windows.
+  var mustWaitForGrids = false
   /// What is to be written down.
   let trace: TraceRequest?
   /// The hazards of global memory; nil when none are looked for.
@@ -26,7 +32,7 @@ import PTX
   init(
     program: Program, functions: [String: Program], configuration: LaunchConfiguration, memory: GlobalMemory,
     parameters bytes: [UInt8], registersPerThread: Int, device: DeviceDescription, gridID: UInt64,
-    trace: TraceRequest?, checksHazards: Bool
+    workspace: UInt64, trace: TraceRequest?, checksHazards: Bool
   ) {
     self.program = program
     self.functions = functions
@@ -42,10 +48,13 @@ import PTX
     }
     sharedByteCount = program.layout.sharedEnd + configuration.dynamicSharedByteCount
     self.registersPerThread = registersPerThread
+    footprint = BlockFootprint(
+      configuration, registersPerThread: registersPerThread, sharedByteCount: sharedByteCount)
     let (grid, cluster) = (configuration.grid, configuration.cluster)
     clusterGrid = Extent(grid.x / cluster.x, grid.y / cluster.y, grid.z / cluster.z)
     self.device = device
     self.gridID = gridID
+    self.workspace = workspace
     self.trace = trace
     if checksHazards { global = GlobalHazards(self) }
   }

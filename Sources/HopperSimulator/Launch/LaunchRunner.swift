@@ -1,87 +1,121 @@
 import Dispatch
 import GPUDevice
 
-/// Runs the blocks of a launch, window after window of time.
+/// Runs the blocks of a launch, or of several of which each may start before the one ahead of it has ended, window after
+/// window of time.
 ///
 /// Within a window, the multiprocessors run apart from each other, on several threads. What they want of global memory
 /// is timed at the window's end, and operations whose order among clusters matters (atomics, acquires, releases,
 /// volatile accesses) stop their warps and are executed then, one after the other, all in the order of time,
 /// multiprocessor and warp. So results and cycles do not depend on the number of threads.
 final class LaunchRunner {
-  private let launch: LaunchContext
-  private let interpreters: [Interpreter]
+  private let grids: [GridRun]
+  /// Of `grids`, how many have ended, and how many have started.
+  private var endedCount = 0
+  private var startedCount = 0
+  private var results: [OverlappedReport] = []
+  /// Of the grids that run, in their order.
+  private var interpreters: [Interpreter] = []
   private var memory: MemorySystem
   private let device: DeviceDescription
   private let instructionLimit: UInt64
   private let threadCount: Int
-  /// Clusters that have not started.
-  private var nextCluster = 0
-  private var endTime: UInt64 = 0
-  private var recorder = TraceRecorder()
-  /// Hazards of clusters that have ended.
-  private var log = FindingLog()
+  /// When the last window has ended.
+  private var now: UInt64 = 0
 
   /// Cycles of a window: less than anything takes from one multiprocessor to another.
   private static let window: UInt64 = 150
 
-  /// `residentClusters` are those that the device holds at once.
   init(
-    _ launch: LaunchContext, device: DeviceDescription, residentClusters: Int, instructionLimit: UInt64,
-    threadCount: Int, cache: L2Cache
+    _ grids: [GridRun], device: DeviceDescription, instructionLimit: UInt64, threadCount: Int, cache: L2Cache
   ) {
-    self.launch = launch
+    self.grids = grids
     self.device = device
     self.instructionLimit = instructionLimit
     self.threadCount = threadCount
     memory = MemorySystem(device, cache: cache)
-    let size = launch.configuration.cluster.count
-    let sets = max(1, launch.processorCount / size)
-    let needed = min(sets, launch.clusterGrid.count)
-    interpreters = (0..<needed).map { set in
-      // Clusters that do not divide evenly: the first sets hold one more.
-      let count = residentClusters / sets + (set < residentClusters % sets ? 1 : 0)
-      return Interpreter(
-        launch, processors: (0..<size).map { set * size + $0 }, residentClusters: max(1, count),
-        device: device)
-    }
   }
 
-  /// Runs to the end.
-  func run() throws(SimulationError) -> LaunchReport {
+  private var running: ArraySlice<GridRun> { grids[endedCount..<startedCount] }
+
+  /// Runs all grids to their ends.
+  func run() throws(SimulationError) -> [OverlappedReport] {
+    for grid in grids.dropFirst() { grid.launch.mustWaitForGrids = true }
     start(at: 0)
-    while interpreters.contains(where: { !$0.isIdle }) {
+    while endedCount < grids.count {
+      if startNext() { continue }
       let begin = interpreters.map(\.nextTime).min() ?? .max
-      let end = (begin == .max ? endTime : begin) + Self.window
-      endTime = max(endTime, end)
+      let end = (begin == .max ? now : begin) + Self.window
+      now = max(now, end)
       let hasRun = try runWindow(until: end)
       for interpreter in interpreters { interpreter.takeAccesses() }
       let hasTurned = try takeTurns(at: end)
       let hasAnswered = answerRequests(at: end)
-      if launch.trace != nil { writeTrace(from: begin == .max ? end : begin, to: end) }
+      for grid in running { grid.writeTrace(memory, from: begin == .max ? end : begin, to: end) }
       let hasRetired = retire(at: end)
       let isAsking = interpreters.contains { !$0.requests.isEmpty }
       guard hasRun || hasAnswered || hasTurned || hasRetired || isAsking else {
         throw SimulationError(reason: .deadlock(interpreters.flatMap(\.waits)))
       }
-      if instructionCount > instructionLimit {
+      if running.contains(where: { $0.instructionCount > instructionLimit }) {
         throw SimulationError(reason: .instructionLimit(instructionLimit))
       }
     }
-    return report
+    return results
   }
 
-  private var instructionCount: UInt64 { interpreters.reduce(0) { $0 + $1.instructionCount } }
+  // MARK: Grids
 
-  /// Starts clusters in the order of the grid, each where the fewest run.
+  /// Starts the next grid.
   private func start(at time: UInt64) {
-    while nextCluster < launch.clusterGrid.count {
-      let free = interpreters.filter(\.hasRoom)
-      guard let next = free.min(by: { $0.residentCount < $1.residentCount }) else { break }
-      next.start(nextCluster, at: time)
-      nextCluster += 1
+    grids[startedCount].begin(at: time, memory.counts)
+    startedCount += 1
+    interpreters = running.flatMap(\.interpreters)
+    startClusters(at: time)
+  }
+
+  /// Starts the next grid if the one before lets it, and if it is time for it: the launch of a grid takes its time from
+  /// the start of the one before. True when one has started.
+  private func startNext() -> Bool {
+    guard startedCount < grids.count, let before = grids[startedCount - 1].startTime,
+      grids[startedCount - 1].letsNextStart
+    else { return false }
+    let time = max(now, before + device.launchCycles)
+    let begin = interpreters.map(\.nextTime).min() ?? .max
+    guard running.isEmpty || time <= (begin == .max ? now : begin) else { return false }
+    start(at: time)
+    if running.count == 1 { running.first?.releaseWaiting(at: time) }
+    return true
+  }
+
+  private func startClusters(at time: UInt64) {
+    for grid in running {
+      var use: [BlockFootprint]?
+      if running.count > 1 {
+        var taken = [BlockFootprint](repeating: BlockFootprint(), count: grid.launch.processorCount)
+        for other in running { other.addUse(to: &taken) }
+        use = taken
+      }
+      grid.startClusters(at: time, beside: use)
     }
     let isAlone = interpreters.count == 1
     for interpreter in interpreters { interpreter.isAlone = isAlone && interpreter.residentCount <= 1 }
+  }
+
+  /// Forgets clusters and grids that have ended, and starts what comes next.
+  private func retire(at time: UInt64) -> Bool {
+    var hasRetired = false
+    for grid in running where grid.retireClusters() { hasRetired = true }
+    while let grid = running.first, grid.isFinished {
+      results.append(OverlappedReport(start: grid.startTime ?? 0, report: grid.end(memory)))
+      endedCount += 1
+      hasRetired = true
+      running.first?.releaseWaiting(at: time)
+    }
+    guard hasRetired else { return false }
+    interpreters = running.flatMap(\.interpreters)
+    startClusters(at: time)
+    return true
   }
 
   // MARK: A window
@@ -112,7 +146,7 @@ final class LaunchRunner {
     if due.isEmpty { return false }
     let order = due.indices.sorted {
       let (a, b) = (due[$0].request, due[$1].request)
-      return (a.time, a.processor, a.sequence) < (b.time, b.processor, b.sequence)
+      return (a.time, a.processor, a.sequence, $0) < (b.time, b.processor, b.sequence, $1)
     }
     for place in order {
       let (request, runs) = due[place]
@@ -137,7 +171,8 @@ final class LaunchRunner {
       }
     }
     waiting.sort {
-      ($0.time, $0.warp.block.index, $0.warp.index) < ($1.time, $1.warp.block.index, $1.warp.index)
+      ($0.time, $0.interpreter.launch.gridID, $0.warp.block.index, $0.warp.index)
+        < ($1.time, $1.interpreter.launch.gridID, $1.warp.block.index, $1.warp.index)
     }
     for (_, interpreter, warp) in waiting {
       guard let place = warp.fragments.firstIndex(where: { $0.wait == .turn }) else { continue }
@@ -148,39 +183,8 @@ final class LaunchRunner {
     return !waiting.isEmpty
   }
 
-  /// Forgets what has ended, and starts what comes next.
-  private func retire(at time: UInt64) -> Bool {
-    var hasRetired = false
-    for interpreter in interpreters {
-      if interpreter.retire(&log) { hasRetired = true }
-    }
-    if hasRetired { start(at: time) }
-    return hasRetired
-  }
-
-  private func writeTrace(from begin: UInt64, to end: UInt64) {
-    recorder.sample(memory.counts, from: begin)
-    for clock in interpreters.flatMap(\.clocks) { clock.trace?.sample(clock, at: end) }
-  }
-
-  private var report: LaunchReport {
-    var report = LaunchReport(
-      launch, cycles: max(memory.idleTime, interpreters.map(\.endTime).max() ?? 0),
-      instructionCount: instructionCount, memory: memory.counts, interpreters)
-    if launch.trace != nil { report.trace = recorder.trace(interpreters, launch.program.regions) }
-    report.findings = findings
-    return report
-  }
-
   /// Hazards so far.
-  var findings: [HazardFinding] {
-    var all = log
-    if let global = launch.global { all.merge(global.log) }
-    for interpreter in interpreters {
-      for cluster in interpreter.clusters { if let hazards = cluster?.hazards { all.merge(hazards.log) } }
-    }
-    return all.findings
-  }
+  var findings: [HazardFinding] { grids.flatMap(\.findings) }
 }
 
 /// What each interpreter has come to in a window; each is written by one thread.

@@ -201,6 +201,35 @@ public final class Simulator {
 
   /// Runs a kernel to its end.
   public func run(_ launch: KernelLaunch) throws(SimulationError) -> LaunchReport {
+    try run([launch])[0].report
+  }
+
+  /// Runs kernels of which each starts when the one before lets it, by `griddepcontrol.launch_dependents` or by ending:
+  /// programmatic dependent launch. The launch of each takes its time from the start of the one before.
+  public func run(_ launches: [KernelLaunch]) throws(SimulationError) -> [OverlappedReport] {
+    var workspaces: [UInt64] = []
+    defer { for workspace in workspaces { _ = memory.free(workspace) } }
+    var grids: [GridRun] = []
+    for launch in launches {
+      let workspace = launch.configuration.isCooperative ? try allocateWorkspace() : 0
+      if workspace != 0 { workspaces.append(workspace) }
+      grids.append(try grid(launch, workspace: workspace))
+    }
+    let runner = LaunchRunner(
+      grids, device: device, instructionLimit: instructionLimit, threadCount: threadCount, cache: cache)
+    defer { findings += runner.findings }
+    return try runner.run()
+  }
+
+  /// Memory for the barrier of a cooperative grid, as the driver gives it.
+  private func allocateWorkspace() throws(SimulationError) -> UInt64 {
+    let byteCount = 64
+    let address = try memory.allocate(byteCount)
+    try fill(address, byteCount: byteCount, with: 0)
+    return address
+  }
+
+  private func grid(_ launch: KernelLaunch, workspace: UInt64) throws(SimulationError) -> GridRun {
     let program = try program(of: launch)
     // What it writes is then not known.
     if !checksHazards { memory.markAllInitialised() }
@@ -211,13 +240,9 @@ public final class Simulator {
       program: program, functions: launch.module.functions(of: launch.kernel), configuration: configuration,
       memory: memory,
       parameters: launch.parameters, registersPerThread: limits.registersPerThread, device: device,
-      gridID: nextGridID, trace: trace, checksHazards: checksHazards)
+      gridID: nextGridID, workspace: workspace, trace: trace, checksHazards: checksHazards)
     nextGridID += 1
-    let runner = LaunchRunner(
-      context, device: device, residentClusters: limits.residentClusters, instructionLimit: instructionLimit,
-      threadCount: threadCount, cache: cache)
-    defer { findings += runner.findings }
-    return try runner.run()
+    return GridRun(context, residentClusters: limits.residentClusters)
   }
 
   /// The hazards of all launches since this was last called, also of those that an error has ended.

@@ -54,7 +54,7 @@ public struct FunctionSummary: Sendable, Hashable, Codable {
       addresses[variable.name] = 0
     }
     return module.functions.filter { $0.body != nil }.map {
-      FunctionSummary(Program($0, module: module, globals: addresses))
+      FunctionSummary(Program($0, of: $0, module: module, globals: addresses, firstSite: 0))
     }
   }
 

@@ -71,8 +71,8 @@ struct RunKernel: ParsableCommand {
 
   func run() throws {
     let recipe = try recipe()
-    let gpu = SimulatedGPU(device.device, threadCount: threads)
-    if trace != nil { gpu.trace = TraceRequest() }
+    let gpu = SimulatedGPU(
+      device.device, threadCount: threads, trace: trace == nil ? nil : TraceRequest())
     let module = try gpu.load(ptx: PTXFile.text(file))
     let kernel = try module.kernel(kernel ?? onlyKernel())
     let work = try recipe.work(on: gpu)
