@@ -12,8 +12,8 @@ struct MatrixThroughputTests {
 
   @Test("Arithmetic of wgmma per second and core", arguments: [64, 256], ["bf16", "e4m3"])
   func products(_ columns: Int, _ type: String) throws {
-    let kernel = ProductKernel(columns: columns)
     let count = 262_144 / columns
+    var kernel = ProductKernel(columns: columns)
     let body = """
       mov.u32 %r10, 0;
       LOOP:
@@ -22,11 +22,16 @@ struct MatrixThroughputTests {
       wgmma.wait_group.sync.aligned 1;
       add.u32 %r10, %r10, 1; setp.lt.u32 %p4, %r10, \(count); @%p4 bra LOOP;
       """
-    let start = Self.coreSeconds
-    _ = try kernel.run(body + ProductKernel.end)
-    let seconds = Self.coreSeconds - start
     let operations = Double(2 * 64 * columns * (type == "bf16" ? 16 : 32) * 16 * count)
-    print("m64n\(columns) of \(type): \((operations / seconds / 1e9).rounded()) GFLOP per second and core")
+    for checks in [false, true] {
+      kernel.checksHazards = checks
+      let start = Self.coreSeconds
+      _ = try kernel.run(body + ProductKernel.end)
+      let seconds = Self.coreSeconds - start
+      print(
+        "m64n\(columns) of \(type), hazard checks \(checks ? "on" : "off"): \((operations / seconds / 1e9).rounded()) GFLOP per second and core"
+      )
+    }
   }
 
   @Test("The GEMM example", arguments: [2048, 8192])

@@ -9,6 +9,7 @@ struct ProductKernel {
   var threads = 128
   var sharedByteCount = 65536
   var columns = 256
+  var checksHazards = true
 
   var registers: String { "{" + (0..<columns / 2).map { "%f\($0)" }.joined(separator: ", ") + "}" }
 
@@ -47,6 +48,7 @@ struct ProductKernel {
       }
       """
     let device = Simulator()
+    device.checksHazards = checksHazards
     let memory = DeviceMemory(device)
     let out = try memory.copy([UInt32](repeating: 0, count: 2 * threads))
     var parameters = ParameterBlock()

@@ -25,6 +25,9 @@ struct Access: Hashable {
   /// The instruction, numbered among all of the module.
   var site: Int32
 
+  /// Whether nothing that was before it counts any more.
+  var replacesAll: Bool { kind.isWrite && mask == 0xF }
+
   /// The read of the same operation, if it is a copy.
   var reading: Access {
     var access = self
@@ -37,7 +40,7 @@ struct Access: Hashable {
 ///
 /// A write makes everything before it obsolete, for those bytes: it was ordered after these accesses, else that has
 /// been reported. Of the reads since then, each agent's last is kept.
-struct AccessHistory: Hashable {
+struct AccessHistory {
   private(set) var accesses: [Access] = []
   /// Bytes that have been written.
   private(set) var initialised: UInt8 = 0

@@ -9,9 +9,8 @@
     var access: Access
   }
 
-  /// By number; 0 is that of words which nobody has touched.
+  /// By number; 0 is that of words which nobody has touched. Two numbers may stand for equal histories.
   private var histories = [AccessHistory(), .initialisedWord]
-  private var numbers: [AccessHistory: UInt32] = [AccessHistory(): 0, .initialisedWord: 1]
   private let successors: UnsafeMutablePointer<Successor>
 
   private static let successorCount = 1024
@@ -45,11 +44,23 @@
     let history = histories[Int(old)]
     if let (kind, other) = history.conflict(access, causality) {
       conflict(kind, other)
-      return number(history.adding(access))
+      return access.replacesAll ? replaced(access) : append(history.adding(access))
     }
     // What a warp has seen only grows: an access without conflict will have none when it is repeated.
-    let new = history.contains(access) ? old : number(history.adding(access))
+    let new =
+      access.replacesAll
+      ? replaced(access) : history.contains(access) ? old : append(history.adding(access))
     unsafe successors[place] = Successor(old: old, new: new, access: access)
+    return new
+  }
+
+  /// The history that only has a write of the whole word: the same for words whatever they had.
+  private func replaced(_ write: Access) -> UInt32 {
+    let place = Self.place(.max, write)
+    let known = unsafe successors[place]
+    if known.old == .max, known.access == write { return known.new }
+    let new = append(AccessHistory().adding(write))
+    unsafe successors[place] = Successor(old: .max, new: new, access: write)
     return new
   }
 
@@ -60,12 +71,9 @@
     return Int(truncatingIfNeeded: (hash &* 0x9E37_79B9_7F4A_7C15) >> 54)
   }
 
-  private func number(_ history: AccessHistory) -> UInt32 {
-    if let known = numbers[history] { return known }
-    let number = UInt32(histories.count)
+  private func append(_ history: AccessHistory) -> UInt32 {
     histories.append(history)
-    numbers[history] = number
-    return number
+    return UInt32(histories.count - 1)
   }
 
   // MARK: Forgetting
@@ -87,8 +95,6 @@
       }
     }
     histories = kept
-    numbers = [:]
-    for (number, history) in kept.enumerated() { numbers[history] = UInt32(number) }
     forgetSuccessors()
   }
 }
@@ -146,6 +152,12 @@
     for number in units.indices {
       let first = unsafe Int(units[number]) / 4
       guard first + 4 <= wordCount else { continue }
+      // Neighbours mostly have the same history: four are compared at once.
+      let unit = unsafe UnsafeMutableRawPointer(words + first)
+      if unsafe unit.loadUnaligned(as: SIMD4<UInt32>.self) == SIMD4(repeating: lastOld) {
+        unsafe unit.storeBytes(of: SIMD4(repeating: lastNew), as: SIMD4<UInt32>.self)
+        continue
+      }
       for index in first..<first + 4 {
         let old = unsafe words[index]
         if old != lastOld { (lastOld, lastNew) = (old, successor(old, index)) }

@@ -1,7 +1,7 @@
 /// Where the interpreter tells the hazard checks of `wgmma`: of its operands in shared memory.
 ///
-/// The products of a warpgroup are an agent; the time is their number. Each warp reads its own 16 rows of A; B is read
-/// by all four, and compared with what the first of them has seen.
+/// The products of a warpgroup are an agent; the time is their number. The four warps read together: their operands are
+/// compared with what the first of them has seen.
 extension Interpreter {
   func checkProduct(
     a: OperandTile?, b: OperandTile, columns: Int, _ site: Int32, _ warp: Warp, _ hazards: WarpHazards
@@ -10,16 +10,12 @@ extension Interpreter {
     let cluster = hazards.cluster
     let number = UInt32(warp.asynchronous.products.executedCount + 1)
     let group = warp.index / 4
+    guard block.beginProduct(group, number) else { return }
     let access = Access(
       kind: .asynchronousRead, mask: 0xF, agent: Int32(block.productAgent(group, cluster)), time: number,
       warp: Int32(hazards.agent), site: site)
-    if block.beginProduct(group, number) {
-      cluster.touch(access, hazards.causality, b, rows: 0..<columns, rank: warp.block.rank)
-    }
-    if let a {
-      let first = 16 * (warp.index % 4)
-      cluster.touch(access, hazards.causality, a, rows: first..<first + 16, rank: warp.block.rank)
-    }
+    cluster.touch(access, hazards.causality, b, rows: 0..<columns, rank: warp.block.rank)
+    if let a { cluster.touch(access, hazards.causality, a, rows: 0..<64, rank: warp.block.rank) }
   }
 
   /// A warp has waited for products.

@@ -44,14 +44,14 @@ extension Interpreter {
           ? "no wgmma.fence comes before the first wgmma"
           : "\(watch.names[register]) was written since the last wgmma.fence")
     }
-    if let (register, product) = hazards.registers?.operandInFlight(use, waited: products.waitedCount) {
+    if watch.hasResultsAsOperands,
+      let (register, product) = hazards.registers?.operandInFlight(use, waited: products.waitedCount)
+    {
       hazards.cluster.report(
         .registerInFlight, access, other: product,
         "\(watch.names[register]) is the result of a wgmma that has not been waited for")
     }
-    let read = (adds ? use.accumulators : []) + use.operands
-    let undefined = read.filter { watch.mayBeUndefined[$0] }
-    if let register = hazards.registers?.undefined(undefined, .max) {
+    if watch.hasUndefined, let register = hazards.registers?.undefined(use, adds: adds) {
       hazards.cluster.report(
         .uninitialisedRegister, access,
         "\(watch.names[register]) was never written, or comes from one that was not")

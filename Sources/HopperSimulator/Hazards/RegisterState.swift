@@ -10,6 +10,9 @@ struct RegisterState {
   /// The lanes in which each register has been written.
   private var defined: [UInt32]
   private var fenceCount: UInt32 = 0
+  /// The newest of the products in a row that have the same accumulators: what it did to these is noted when another
+  /// instruction wants to know.
+  private var newest: (use: RegisterWatch.Use, number: UInt32, access: Access)?
 
   init(_ watch: RegisterWatch) {
     products = Array(repeating: 0, count: watch.names.count)
@@ -20,10 +23,27 @@ struct RegisterState {
 
   mutating func fence() { fenceCount += 1 }
 
+  /// Notes what the newest product did to its accumulators.
+  private mutating func settle() {
+    guard let (use, number, access) = newest else { return }
+    newest = nil
+    for register in use.accumulators {
+      products[register] = number
+      productAccess[register] = access
+      fencesAtWrite[register] = 0
+      defined[register] = .max
+    }
+  }
+
+  private func continues(_ use: RegisterWatch.Use) -> Bool {
+    newest?.use.accumulatorSet == use.accumulatorSet
+  }
+
   // MARK: wgmma
 
   /// A followed register that an instruction touches while a product that has not been waited for uses it.
-  func inFlight(_ use: RegisterWatch.Use, waited: Int) -> (register: Int, product: Access)? {
+  mutating func inFlight(_ use: RegisterWatch.Use, waited: Int) -> (register: Int, product: Access)? {
+    settle()
     for register in use.role == .copy ? use.writes : use.reads + use.writes {
       if Int(products[register]) > waited, let access = productAccess[register] { return (register, access) }
     }
@@ -33,6 +53,7 @@ struct RegisterState {
   /// An instruction that is no `wgmma` writes registers. A copy of an accumulator is as the accumulator: compilers make
   /// such copies, which the assembler joins.
   mutating func write(_ use: RegisterWatch.Use, active: UInt32) {
+    settle()
     let isCopy = use.role == .copy && !use.reads.isEmpty
     let newest = isCopy ? use.reads.max { products[$0] < products[$1] } : nil
     let fences = isCopy ? use.reads.map { fencesAtWrite[$0] }.max() ?? 0 : fenceCount + 1
@@ -46,31 +67,37 @@ struct RegisterState {
   }
 
   /// A register of a product that was written since the last fence; -1 when there has been no fence at all.
-  func unfenced(_ use: RegisterWatch.Use) -> Int? {
+  mutating func unfenced(_ use: RegisterWatch.Use) -> Int? {
     if fenceCount == 0 { return -1 }
-    return (use.accumulators + use.operands).first { fencesAtWrite[$0] > fenceCount }
+    func isUnfenced(_ register: Int) -> Bool { fencesAtWrite[register] > fenceCount }
+    if let operand = use.operands.first(where: isUnfenced) { return operand }
+    // What the newest product has accumulated nobody has written since.
+    return continues(use) ? nil : use.accumulators.first(where: isUnfenced)
   }
 
   /// A register of A that an earlier product has still to write.
-  func operandInFlight(_ use: RegisterWatch.Use, waited: Int) -> (register: Int, product: Access)? {
+  mutating func operandInFlight(_ use: RegisterWatch.Use, waited: Int) -> (register: Int, product: Access)? {
+    settle()
     for register in use.operands where Int(products[register]) > waited && fencesAtWrite[register] == 0 {
       if let access = productAccess[register] { return (register, access) }
     }
     return nil
   }
 
+  /// A register that a product reads and that was not written in all lanes.
+  mutating func undefined(_ use: RegisterWatch.Use, adds: Bool) -> Int? {
+    if !use.operands.isEmpty, let operand = undefined(use.operands, .max) { return operand }
+    return adds && !continues(use) ? undefined(use.accumulators, .max) : nil
+  }
+
   mutating func multiply(_ use: RegisterWatch.Use, _ number: UInt32, _ access: Access) {
+    if !continues(use) { settle() }
+    newest = (use, number, access)
     for register in use.operands {
       // Other products may have read it too.
       products[register] = number
       productAccess[register] = access
       fencesAtWrite[register] = max(1, fencesAtWrite[register])
-    }
-    for register in use.accumulators {
-      products[register] = number
-      productAccess[register] = access
-      fencesAtWrite[register] = 0
-      defined[register] = .max
     }
   }
 
@@ -88,7 +115,8 @@ struct RegisterState {
   }
 
   /// A register that an instruction uses before it was written, in one of these lanes.
-  func undefined(_ registers: [Int], _ lanes: UInt32) -> Int? {
-    registers.first { ~defined[$0] & lanes != 0 }
+  mutating func undefined(_ registers: [Int], _ lanes: UInt32) -> Int? {
+    settle()
+    return registers.first { ~defined[$0] & lanes != 0 }
   }
 }

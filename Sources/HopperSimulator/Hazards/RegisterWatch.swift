@@ -27,6 +27,8 @@ final class RegisterWatch: Sendable {
     /// Of a `wgmma`: its accumulators, and the registers of A.
     var accumulators: [Int] = []
     var operands: [Int] = []
+    /// The same number for the same accumulators in the same order.
+    var accumulatorSet = 0
   }
 
   /// By decoded instruction, the number of its use; -1 for none.
@@ -36,6 +38,8 @@ final class RegisterWatch: Sendable {
   let names: [String]
   let isOfProducts: [Bool]
   let mayBeUndefined: [Bool]
+  /// Whether an instruction has an accumulator of another as an operand.
+  let hasResultsAsOperands: Bool
   /// Whether any may be read before it is written.
   let hasUndefined: Bool
 
@@ -60,6 +64,7 @@ final class RegisterWatch: Sendable {
     mayBeUndefined = followed.map(undefined.contains)
     hasUndefined = !undefined.isEmpty
     var found: [Use] = []
+    var accumulatorSets: [[Int]: Int] = [:]
     var useOfStatement = [Int32](repeating: -1, count: list.instructions.count + 1)
     for (statement, use) in uses.enumerated() {
       let instruction = list.instructions[statement]
@@ -70,6 +75,8 @@ final class RegisterWatch: Sendable {
       known.writes = use.writes.compactMap { numbers[$0] }
       if known.role == .product {
         known.accumulators = instruction.operands[0].registers.compactMap { numbers[$0] }
+        known.accumulatorSet = accumulatorSets[known.accumulators] ?? accumulatorSets.count
+        accumulatorSets[known.accumulators] = known.accumulatorSet
         if case .vector = instruction.operands[1] {
           known.operands = instruction.operands[1].registers.compactMap { numbers[$0] }
         }
@@ -79,6 +86,8 @@ final class RegisterWatch: Sendable {
       found.append(known)
     }
     self.uses = found
+    let results = Set(found.flatMap(\.accumulators))
+    hasResultsAsOperands = found.contains { !results.isDisjoint(with: $0.operands) }
     // Of the instructions that stand for one of PTX, the last counts.
     useIndex = decoder.code.indices.map { index in
       let statement = decoder.code[index].statement
