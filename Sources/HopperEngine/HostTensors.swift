@@ -29,6 +29,16 @@ public final class HostHopperEngine: AttentionEngine {
   public func run(
     _ plan: AttentionPlan, queries: QueryView, cache: CacheView, output: OutputView
   ) throws(HopperEngineError) {
+    _ = try timedRun(plan, queries: queries, cache: cache, output: output)
+  }
+
+  /// Computes attention for all rows of the plan's batch, waits for it, and returns the device's time from before the
+  /// first launch to the end of the last: simulated on a simulated device, and without the copies of the tensors.
+  ///
+  /// - Throws: as ``run(_:queries:cache:output:)``.
+  public func timedRun(
+    _ plan: AttentionPlan, queries: QueryView, cache: CacheView, output: OutputView
+  ) throws(HopperEngineError) -> Duration {
     let device = engine.device
     try asProblem { () throws(ProblemError) in
       try CallValidation.check(
@@ -50,14 +60,27 @@ public final class HostHopperEngine: AttentionEngine {
           lseBase: output.lseBase)
       )
     }
+    let start = try recordedEvent()
     try engine.run(plan, queries: views.0, cache: views.1, output: views.2)
-    try onDevice { () throws(GPUDeviceError) in
+    let end = try recordedEvent()
+    let elapsed = try onDevice { () throws(GPUDeviceError) in
       try outputCopies.copyBack(output.output, on: device)
       if let lse = output.lse { try lseCopies.copyBack(lse, on: device) }
       try device.synchronize()
+      return try end.elapsed(since: start)
     }
     // Views keep no memory.
     withExtendedLifetime((queryCopies, cacheCopies)) {}
+    return elapsed
+  }
+
+  /// Marks where the default stream's work is.
+  private func recordedEvent() throws(HopperEngineError) -> any GPUEvent {
+    try onDevice { () throws(GPUDeviceError) in
+      let event = try engine.device.makeEvent()
+      try engine.device.defaultStream.record(event)
+      return event
+    }
   }
 }
 

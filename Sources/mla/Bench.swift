@@ -1,5 +1,6 @@
 import ArgumentParser
 import CPUEngine
+import GPUDevice
 import LatentAttention
 import Reports
 
@@ -11,27 +12,38 @@ struct Bench: ParsableCommand {
       Every combination of the lists is one row: the median of repeated calls, with the fastest and slowest. \
       GFLOP/s count 2·(key width + latent width) per query row and visible key, KV GB/s each cached byte once per \
       call. Types and thread counts of the same shape take turns, call by call, so that their ratios, in a table of \
-      their own, are of calls that ran next to each other. With --limits, rounds that measure the machine's own peak are interleaved with the calls, and the last \
-      column is the share of the limit that binds (products or memory) that the median call reaches.
+      their own, are of calls that ran next to each other. With --limits, rounds that measure the machine's own peak \
+      are interleaved with the calls, and the last column is the share of the limit that binds (products or memory) \
+      that the median call reaches.
+
+      With --engine hopper, times are the device's, from the launch to the end of the last kernel; copies of tensors to \
+      the device are left out. On a simulated device they are simulated: each row is one call, whose tensors are in \
+      DRAM, not in L2; the limits are those of the device's description. Nobody has measured those of a real GPU.
       """)
 
   @Option(help: "Query heads.") var heads = CommaList([16, 128])
-  @Option(help: "Requests in the batch.") var batch = CommaList([1, 16])
+  @Option(help: "Requests in the batch; the default is 1,16, on a simulated device 1,4.")
+  var batch: CommaList<Int>?
   @Option(help: "Keys of each request.") var kv = CommaList([1024, 4096])
   @Option(help: "Query tokens of each request; more than one is causal.") var query = CommaList([1])
-  @Option(help: "Threads.") var threads: CommaList<Int>?
+  @Option(help: "Threads, of the simulator too.") var threads: CommaList<Int>?
   @Option(help: "Element types of queries and cache: bf16, fp16, fp32.")
   var type = CommaList([ElementType.bfloat16])
-  @Option(help: "Instruction sets; the default is the best there is.") var isa: CommaList<InstructionSet>?
+  @Option(help: "Instruction sets of the CPU engine; the default is the best there is.")
+  var isa: CommaList<InstructionSet>?
   @Option(help: "Tokens per page.") var pageSize = 64
   @Option(help: "Seconds to spend on a row.") var seconds = 0.5
-  @Option(help: "Which engine.") var engine = EngineName.cpu
+  @OptionGroup var engine: EngineOptions
   @Flag(help: "Measure the machine's limits in the same run.") var limits = false
   @Option(help: "Write the rows to a JSON file.") var json: String?
 
   func validate() throws {
-    for (list, option) in [(heads, "--heads"), (batch, "--batch"), (kv, "--kv"), (query, "--query")] {
+    for (list, option) in [(heads, "--heads"), (batches, "--batch"), (kv, "--kv"), (query, "--query")] {
       try list.validate(option)
+    }
+    for (index, type) in type.values.enumerated() { try engine.validate("--type[\(index)]", type) }
+    if let isa, engine.engine != .cpu {
+      throw ValidationError("--isa = \(isa.defaultValueDescription): only with --engine cpu")
     }
     try threads?.validate("--threads")
     try mla.validate("--page-size", pageSize)
@@ -43,24 +55,33 @@ struct Bench: ParsableCommand {
   func run() throws {
     let points = points()
     let progress = ProgressBar(label: "bench", total: points.count)
-    let readBuffer = limits ? ReadBuffer() : nil
+    let settings = BenchSettings(
+      engine: engine, pageSize: pageSize, seconds: seconds, measuresLimits: limits)
     // By position in the grid, whatever is measured together.
     var measured: [Int: MeasuredPoint] = [:]
     var ratios: [MeasuredRatio] = []
+    var findings: [any LaunchFinding] = []
     for (index, point) in points.enumerated() where measured[index] == nil {
       let members = points.indices.filter { points[$0].shape == point.shape }
-      let group = try BenchGroup(
-        members.map { points[$0] }, pageSize: pageSize, seconds: seconds, readBuffer: readBuffer)
+      progress.update(measured.count)
+      let group = try BenchGroup(members.map { points[$0] }, settings)
       for (member, result) in zip(members, group.points) { measured[member] = result }
       ratios += group.ratios
-      progress.update(measured.count)
+      findings += group.findings
     }
     progress.finish()
     let inOrder = points.indices.compactMap { measured[$0] }
+    if engine.isSimulated, let name = inOrder.first?.row.engine {
+      print("\(name): all times and rates are simulated")
+    }
     print(MeasuredPoint.table(inOrder).text(), terminator: "")
     if !ratios.isEmpty { print("\n" + MeasuredRatio.table(ratios).text(), terminator: "") }
     if let json { try JSONOutput.write(inOrder.map(\.row), to: json) }
+    for finding in findings { print(finding) }
+    if !findings.isEmpty { throw ExitCode.failure }
   }
+
+  private var batches: CommaList<Int> { batch ?? CommaList(engine.isSimulated ? [1, 4] : [1, 16]) }
 
   /// All combinations, the first list outermost.
   private func points() -> [BenchPoint] {
@@ -79,7 +100,7 @@ struct Bench: ParsableCommand {
     points = vary(points, \.instructionSet, isa?.values ?? [nil])
     points = vary(points, \.type, type.values)
     points = vary(points, \.heads, heads.values)
-    points = vary(points, \.batch, batch.values)
+    points = vary(points, \.batch, batches.values)
     points = vary(points, \.kv, kv.values)
     points = vary(points, \.query, query.values)
     return vary(points, \.threads, threads?.values ?? [CPUEngine.availableThreadCount])

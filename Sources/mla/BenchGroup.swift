@@ -1,6 +1,28 @@
 import CPUEngine
+import GPUDevice
 import LatentAttention
 import Reports
+
+/// How the points of a bench are measured.
+final class BenchSettings {
+  let engine: EngineOptions
+  let pageSize: Int
+  /// Seconds to spend on a point.
+  let seconds: Double
+  let measuresLimits: Bool
+  /// Memory to read for the limits, shared by all points.
+  lazy var readBuffer = ReadBuffer()
+
+  init(engine: EngineOptions, pageSize: Int, seconds: Double, measuresLimits: Bool) {
+    self.engine = engine
+    self.pageSize = pageSize
+    self.seconds = seconds
+    self.measuresLimits = measuresLimits
+  }
+
+  /// Fewest and most rounds. A simulated device takes the same time for the same work.
+  var rounds: ClosedRange<Int> { engine.isSimulated ? 1...1 : 5...10_000 }
+}
 
 /// Points of one shape, measured in turn: in each round every point is called once, so that what disturbs the
 /// machine disturbs neighbours alike.
@@ -9,29 +31,29 @@ struct BenchGroup {
   let points: [MeasuredPoint]
   /// Thread counts over the first one, and types over fp32 or else the first one.
   let ratios: [MeasuredRatio]
+  /// What simulated devices noticed.
+  let findings: [any LaunchFinding]
 
-  /// Rounds that are made even where the time is over.
-  private static let fewestRounds = 5
-  private static let mostRounds = 10_000
-
-  /// Measures for `seconds` per point; limits too where there is a buffer to read.
-  init(_ points: [BenchPoint], pageSize: Int, seconds: Double, readBuffer: ReadBuffer?) throws {
+  /// Measures points of one shape.
+  init(_ points: [BenchPoint], _ settings: BenchSettings) throws {
     var problems: [ElementType: BenchProblem] = [:]
     var rows: [BenchMeasurement] = []
     for point in points {
-      let problem = try problems[point.type] ?? BenchProblem(point, pageSize: pageSize)
+      let problem = try problems[point.type] ?? BenchProblem(point, pageSize: settings.pageSize)
       problems[point.type] = problem
-      rows.append(try BenchMeasurement(point, problem: problem, readBuffer: readBuffer))
+      rows.append(try BenchMeasurement(point, problem: problem, settings))
     }
     let clock = ContinuousClock()
-    let deadline = clock.now + .seconds(seconds * Double(points.count))
+    let deadline = clock.now + .seconds(settings.seconds * Double(points.count))
     var rounds = 0
-    while rounds < Self.fewestRounds || (clock.now < deadline && rounds < Self.mostRounds) {
+    let range = settings.rounds
+    while rounds < range.lowerBound || (clock.now < deadline && rounds < range.upperBound) {
       for row in rows { try row.measureRound() }
       rounds += 1
     }
     self.points = rows.map(\.result)
     ratios = Self.ratios(rows)
+    findings = rows.flatMap { $0.takeFindings() }
   }
 
   private static func ratios(_ rows: [BenchMeasurement]) -> [MeasuredRatio] {
@@ -61,39 +83,34 @@ extension BenchPoint {
 /// A point while it is measured.
 final class BenchMeasurement {
   let point: BenchPoint
-  private let engine: CPUEngine
+  private let chosen: ChosenEngine
   private let problem: BenchProblem
   private let plan: AttentionPlan
-  private let products: LimitProbe?
-  private let reads: LimitProbe?
+  private let limits: LimitRounds?
   /// Milliseconds of the call in each round.
   private(set) var milliseconds: [Double] = []
-  private var productRates: [Double] = []
-  private var readRates: [Double] = []
 
-  /// Reading memory takes long; the best of a few rounds is enough.
-  private static let readRounds = 5
-
-  init(_ point: BenchPoint, problem: BenchProblem, readBuffer: ReadBuffer?) throws {
+  init(_ point: BenchPoint, problem: BenchProblem, _ settings: BenchSettings) throws {
     self.point = point
     self.problem = problem
-    engine = try CPUEngine(threadCount: point.threads, instructionSet: point.instructionSet)
-    plan = try engine.plan(problem.batch, geometry: problem.geometry)
-    products = readBuffer.map { [engine] _ in LimitProbe.products(of: engine, point.type) }
-    reads = readBuffer.map { [engine] in LimitProbe.memoryReads(of: engine, $0) }
-    try problem.run(plan, on: engine)
+    chosen = try settings.engine.choose(threads: point.threads, isa: point.instructionSet)
+    plan = try chosen.engine.plan(problem.batch, geometry: problem.geometry, policy: BalancedPolicy())
+    limits =
+      settings.measuresLimits
+      ? LimitRounds(chosen.limits, point.type, reading: settings.readBuffer) : nil
+    // A first call brings what later ones find; each call on a simulated device finds tensors that it never read.
+    if !settings.engine.isSimulated { _ = try problem.run(plan, on: chosen.engine) }
   }
 
   func measureRound() throws {
-    let elapsed = try ContinuousClock().measure { try problem.run(plan, on: engine) }
-    milliseconds.append(elapsed.inSeconds * 1e3)
-    if let products { productRates.append(products.measureRound()) }
-    if let reads, readRates.count < Self.readRounds { readRates.append(reads.measureRound()) }
+    milliseconds.append(try problem.run(plan, on: chosen.engine).inSeconds * 1e3)
+    limits?.measureRound()
   }
+
+  func takeFindings() -> [any LaunchFinding] { chosen.device?.takeFindings() ?? [] }
 
   var result: MeasuredPoint {
     MeasuredPoint(
-      point, engine: engine, work: problem.work, milliseconds: milliseconds,
-      productsPerSecond: Spread(productRates)?.median, readBytesPerSecond: Spread(readRates)?.maximum)
+      point, engine: chosen, work: problem.work, milliseconds: milliseconds, limits: limits?.limits)
   }
 }

@@ -47,9 +47,11 @@ struct BenchProblem {
     work = CallWork(batch, geometry: geometry, elementType: point.type)
   }
 
-  func run(_ plan: AttentionPlan, on engine: CPUEngine) throws {
+  /// Runs a plan, and returns the time that attention took.
+  func run(_ plan: AttentionPlan, on engine: any TimedEngine) throws -> Duration {
     let tokens = batch.queryTokenCount
-    try engine.run(plan, queries: buffers.queries(tokens), cache: cache.view, output: buffers.output(tokens))
+    return try engine.timedRun(
+      plan, queries: buffers.queries(tokens), cache: cache.view, output: buffers.output(tokens))
   }
 }
 

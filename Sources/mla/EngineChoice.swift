@@ -23,57 +23,61 @@ enum DeviceName: String, ExpressibleByArgument, CaseIterable {
 
 extension HopperEngineOptions.SecondStage: ExpressibleByArgument {}
 
-/// The engine of a command, and what it is called in results.
-struct EngineChoice: ParsableArguments {
+/// The engine of a command, but for its threads and instruction set, of which some commands take lists.
+struct EngineOptions: ParsableArguments {
   @Option(help: "Which engine.") var engine = EngineName.cpu
-  @Option(help: "Instruction set of the CPU engine; the default is the best there is.") var isa:
-    InstructionSet?
-  @Option(help: "Threads, of the simulator too; the default is all processors.") var threads: Int?
   @Option(help: "What the Hopper engine runs on.") var device = DeviceName.simulated
   @Option(help: "Where the Hopper engine merges.") var secondStage = HopperEngineOptions.SecondStage
     .sameLaunch
   @Option(help: "Type of the Hopper engine's partial results.") var partials = ElementType.float32
 
-  /// An engine that is ready, with names for it.
-  struct Chosen {
-    let engine: any AttentionEngine
-    /// The instruction set, or the device.
-    let place: String
-    let threadCount: Int
-    /// The device, if it has one.
-    let device: (any GPUDevice)?
-  }
+  /// Whether times are those of a simulated device.
+  var isSimulated: Bool { engine == .hopper && device == .simulated }
 
-  func choose() throws -> Chosen {
-    switch engine {
-    case .cpu:
-      let engine = try CPUEngine(threadCount: threads, instructionSet: isa)
-      return Chosen(
-        engine: engine, place: engine.instructionSet.rawValue, threadCount: engine.threadCount, device: nil)
-    case .hopper:
-      let device: any GPUDevice =
-        switch device {
-        case .simulated: SimulatedGPU(.h100, threadCount: threads)
-        case .cuda: try CUDADevice(index: 0)
-        }
-      var options = HopperEngineOptions()
-      options.secondStage = secondStage
-      options.partialType = partials
-      return Chosen(
-        engine: HostHopperEngine(HopperEngine(device: device, options: options)),
-        place: device.properties.name, threadCount: threads ?? CPUEngine.availableThreadCount, device: device)
+  /// Refuses an element type of queries and cache that the engine does not take, naming the option.
+  func validate(_ option: String, _ type: ElementType) throws {
+    guard engine == .cpu || type != .float32 else {
+      throw ValidationError("\(option) = \(type.rawValue): must be bf16 or fp16 with --engine hopper")
     }
   }
+
+  func choose(threads: Int?, isa: InstructionSet?) throws -> ChosenEngine {
+    switch (engine, device) {
+    case (.cpu, _): ChosenEngine(try CPUEngine(threadCount: threads, instructionSet: isa))
+    case (.hopper, .simulated):
+      ChosenEngine(
+        hopperEngine(SimulatedGPU(.h100, threadCount: threads)), simulated: .h100, threads: threads)
+    case (.hopper, .cuda):
+      ChosenEngine(hopperEngine(try CUDADevice(index: 0)), simulated: nil, threads: threads)
+    }
+  }
+
+  private func hopperEngine(_ device: any GPUDevice) -> HostHopperEngine {
+    var options = HopperEngineOptions()
+    options.secondStage = secondStage
+    options.partialType = partials
+    return HostHopperEngine(HopperEngine(device: device, options: options))
+  }
+}
+
+/// The engine of a command.
+struct EngineChoice: ParsableArguments {
+  @OptionGroup var options: EngineOptions
+  @Option(help: "Instruction set of the CPU engine; the default is the best there is.") var isa:
+    InstructionSet?
+  @Option(help: "Threads, of the simulator too; the default is all processors.") var threads: Int?
+
+  func choose() throws -> ChosenEngine { try options.choose(threads: threads, isa: isa) }
 
   /// The options as they are given on a command line.
   var words: [String] {
     var words: [String] = []
-    if engine != .cpu { words.append("--engine \(engine.rawValue)") }
+    if options.engine != .cpu { words.append("--engine \(options.engine.rawValue)") }
     if let isa { words.append("--isa \(isa.rawValue)") }
     if let threads { words.append("--threads \(threads)") }
-    if engine == .hopper {
-      words.append("--device \(device.rawValue) --second-stage \(secondStage.rawValue)")
-      words.append("--partials \(partials.rawValue)")
+    if options.engine == .hopper {
+      words.append("--device \(options.device.rawValue) --second-stage \(options.secondStage.rawValue)")
+      words.append("--partials \(options.partials.rawValue)")
     }
     return words
   }

@@ -1,4 +1,3 @@
-import CPUEngine
 import LatentAttention
 import Reports
 
@@ -10,23 +9,22 @@ struct MeasuredPoint {
   private let limit: (share: Double, name: String)?
 
   init(
-    _ point: BenchPoint, engine: CPUEngine, work: CallWork, milliseconds: [Double],
-    productsPerSecond: Double?, readBytesPerSecond: Double?
+    _ point: BenchPoint, engine: ChosenEngine, work: CallWork, milliseconds: [Double], limits: EngineLimits?
   ) {
     spread = Spread(milliseconds)
     let median = spread?.median ?? .nan
     let seconds = median / 1e3
     row = BenchRow(
-      engine: EngineName.cpu.rawValue, isa: engine.instructionSet.rawValue, type: point.type.rawValue,
+      engine: engine.name, isa: engine.place, type: point.type.rawValue,
       heads: point.heads, batch: point.batch, kv: point.kv, query: point.query, threads: point.threads,
       milliseconds: median, gflops: work.flops / seconds / 1e9, kvGBps: work.keyBytes / seconds / 1e9,
-      peakGflops: productsPerSecond.map { $0 / 1e9 })
-    guard let productsPerSecond, let readBytesPerSecond else {
-      limit = nil
-      return
+      peakGflops: limits.map { $0.flopsPerSecond / 1e9 })
+    limit = limits.map { limits in
+      let (products, reads) = (
+        work.flops / limits.flopsPerSecond, work.keyBytes / limits.readBytesPerSecond
+      )
+      return (max(products, reads) / seconds, products >= reads ? "products" : "memory")
     }
-    let (products, reads) = (work.flops / productsPerSecond, work.keyBytes / readBytesPerSecond)
-    limit = (max(products, reads) / seconds, products >= reads ? "products" : "memory")
   }
 
   /// The rows for people, with spread and limits.

@@ -35,7 +35,7 @@ struct Verify: ParsableCommand {
     let awkward = CaseRecipe.awkward
     let indices = only.map { $0..<$0 + 1 } ?? 0..<awkward.count + cases
     var summary = VerificationSummary(
-      engine: choice.engine.rawValue, isa: chosen.place, threads: chosen.threadCount, seed: seed)
+      engine: choice.options.engine.rawValue, isa: chosen.place, threads: chosen.threadCount, seed: seed)
     let progress = ProgressBar(label: "verify", total: indices.count)
     for index in indices {
       let recipe =
@@ -77,7 +77,7 @@ struct Verify: ParsableCommand {
 
   /// Nil for a case that is passed over.
   private func check(
-    _ recipe: CaseRecipe, on chosen: EngineChoice.Chosen, policy: any PlanningPolicy
+    _ recipe: CaseRecipe, on chosen: ChosenEngine, policy: any PlanningPolicy
   ) throws -> Outcome? {
     let problem = try VerificationCase(recipe)
     if let maximumPairs, CallWork.pairs(problem.batch, geometry: problem.geometry) > maximumPairs {

@@ -26,6 +26,29 @@ import Testing
     #expect(abs(gflops * milliseconds * 1e6 - flops) < 1e-6 * flops)
   }
 
+  @Test func benchOnASimulatedDeviceGivesTheDevicesTimes() throws {
+    let folder = try TemporaryFolder()
+    let json = folder.path("bench.json")
+    let run = try CommandRun(
+      "bench", "--engine", "hopper", "--heads", "3", "--batch", "2", "--kv", "65", "--threads", "1,2",
+      "--type", "bf16,fp16", "--limits", "--json", json)
+    #expect(run.status == 0, "\(run.output)\(run.errors)")
+    #expect(run.output.contains("all times and rates are simulated"))
+    let rows = try jsonRows(json)
+    #expect(
+      rows.compactMap { $0["engine"] as? String } == Array(repeating: "hopper-h100-simulated", count: 4))
+    let milliseconds = rows.compactMap { $0["milliseconds"] as? Double }
+    // A launch alone takes microseconds; how many threads simulate it makes no difference.
+    #expect(milliseconds.count == 4 && milliseconds.allSatisfy { $0 > 0.002 && $0 < 0.1 })
+    #expect(milliseconds[0] == milliseconds[1] && milliseconds[2] == milliseconds[3])
+    // 132 multiprocessors at 1.755 GHz, 4096 operations per cycle.
+    let peak = try #require(rows[0]["peakGflops"] as? Double)
+    #expect(abs(peak - 132 * 4096 * 1.755) < 1)
+    let gflops = try #require(rows[0]["gflops"] as? Double)
+    let flops = 2.0 * 3 * 65 * 2 * (576 + 512)
+    #expect(abs(gflops * milliseconds[0] * 1e6 - flops) < 1e-6 * flops)
+  }
+
   @Test func planComparesAllPoliciesAndDraws() throws {
     let folder = try TemporaryFolder()
     let (json, svg) = (folder.path("plan.json"), folder.path("plan.svg"))
@@ -139,6 +162,8 @@ import Testing
     (["plan", "--draws", "0"], 64), (["plan", "--lengths", "1", "--draws", "2"], 64),
     (["bench", "--heads", "257", "--kv", "64", "--batch", "1"], 1), (["replay", "--trace", "/nowhere"], 1),
     (["plan", "--lengths", "64", "--workers", "0"], 1), (["verify", "--threads", "0"], 1),
+    (["bench", "--engine", "hopper", "--type", "bf16,fp32"], 64),
+    (["bench", "--engine", "hopper", "--isa", "avx2"], 64),
   ])
   func badInputHasAStatusAndAMessage(arguments: [String], status: Int) throws {
     let run = try CommandRun(list: arguments)

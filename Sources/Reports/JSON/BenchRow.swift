@@ -1,8 +1,8 @@
 /// One measured setting of an attention engine. The properties' names are the keys in JSON.
 public struct BenchRow: Hashable, Sendable, Encodable {
-  /// The engine: `cpu`, or a peer's name.
+  /// The engine: `cpu`, `hopper`, a simulated device as `hopper-h100-simulated`, or a peer's name.
   public var engine: String
-  /// The instruction set that ran.
+  /// The instruction set or the device that ran.
   public var isa: String
   /// Element type of queries and cache.
   public var type: String
@@ -16,7 +16,7 @@ public struct BenchRow: Hashable, Sendable, Encodable {
   public var query: Int
   /// Worker threads.
   public var threads: Int
-  /// Median time of one call.
+  /// Median time of one call; the device's, if there is one.
   public var milliseconds: Double
   /// Useful arithmetic per second, in 10⁹ FLOP: `2 · query · heads · kv · (key width + latent width)` per request.
   public var gflops: Double
