@@ -42,9 +42,7 @@ struct Bench: ParsableCommand {
       try list.validate(option)
     }
     for (index, type) in type.values.enumerated() { try engine.validate("--type[\(index)]", type) }
-    if let isa, engine.engine != .cpu {
-      throw ValidationError("--isa = \(isa.defaultValueDescription): only with --engine cpu")
-    }
+    try engine.validateInstructionSets(isa?.defaultValueDescription)
     try threads?.validate("--threads")
     try mla.validate("--page-size", pageSize)
     guard (0.001...86_400).contains(seconds) else {

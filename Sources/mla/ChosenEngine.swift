@@ -65,12 +65,9 @@ struct EngineLimits {
   var flopsPerSecond: Double
   /// Bytes per second from memory.
   var readBytesPerSecond: Double
+}
 
-  init(flopsPerSecond: Double, readBytesPerSecond: Double) {
-    self.flopsPerSecond = flopsPerSecond
-    self.readBytesPerSecond = readBytesPerSecond
-  }
-
+extension EngineLimits {
   /// The peak of a simulated device's tensor cores, and what streams reach of its DRAM's bandwidth.
   init(_ device: DeviceDescription) {
     flopsPerSecond = device.tensorRate.value * device.processorCount.value * device.clock.value * 1e9
@@ -86,6 +83,17 @@ enum LimitSource {
   case known(EngineLimits)
   /// Nobody has measured them.
   case unknown
+
+  /// The limits for an element type, measured now where they have to be; nil where there are none.
+  func limits(_ type: ElementType) -> EngineLimits? {
+    switch self {
+    case .measured(let engine):
+      let limits = engine.measureLimits(type)
+      return EngineLimits(flopsPerSecond: limits.peakGflops * 1e9, readBytesPerSecond: limits.readGBps * 1e9)
+    case .known(let limits): return limits
+    case .unknown: return nil
+    }
+  }
 }
 
 /// Limits of an engine, measured round by round between its calls where they are not known.

@@ -41,6 +41,12 @@ struct EngineOptions: ParsableArguments {
     }
   }
 
+  /// Refuses instruction sets, given as on a command line, for an engine that has none to choose from.
+  func validateInstructionSets(_ given: String?) throws {
+    guard let given, engine != .cpu else { return }
+    throw ValidationError("--isa = \(given): only with --engine cpu")
+  }
+
   func choose(threads: Int?, isa: InstructionSet?) throws -> ChosenEngine {
     switch (engine, device) {
     case (.cpu, _): ChosenEngine(try CPUEngine(threadCount: threads, instructionSet: isa))
@@ -66,6 +72,8 @@ struct EngineChoice: ParsableArguments {
   @Option(help: "Instruction set of the CPU engine; the default is the best there is.") var isa:
     InstructionSet?
   @Option(help: "Threads, of the simulator too; the default is all processors.") var threads: Int?
+
+  func validate() throws { try options.validateInstructionSets(isa?.rawValue) }
 
   func choose() throws -> ChosenEngine { try options.choose(threads: threads, isa: isa) }
 

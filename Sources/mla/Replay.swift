@@ -1,5 +1,4 @@
 import ArgumentParser
-import CPUEngine
 import LatentAttention
 import Reports
 import Workloads
@@ -16,6 +15,9 @@ struct Replay: ParsableCommand {
       Reads Mooncake JSONL, Azure LLM inference CSV and FlashInfer-Bench workload JSONL; without --trace, a built-in \
       stream: Poisson arrivals, log-normal prompts (median 1024, sigma 1), geometric outputs (mean 256), a third \
       of the requests with one of four common prefixes of 2048 tokens.
+
+      With --engine hopper, attention time is the device's, without the copies of tensors to it; on a simulated device it \
+      is simulated. Planning takes this machine's time.
       """)
 
   @Option(help: "Trace file; the default is the built-in stream.") var trace: String?
@@ -23,13 +25,11 @@ struct Replay: ParsableCommand {
   @Option(help: "Tokens per page.") var pageSize = 64
   @Option(help: "Most requests in a step.") var maxBatch = 16
   @Option(help: "Tokens that the cache pool holds.") var poolTokens = 131_072
-  @Option(help: "Steps to run.") var steps = 200
+  @Option(help: "Steps to run; the default is 200, on a simulated device 4.") var steps: Int?
   @Option(help: "Layers whose attention time the clock counts per step.") var layers = 61
   @Option(help: "Element type of queries and cache.") var type = ElementType.bfloat16
   @Option(help: "Planning policy.") var policy = PolicyName.balanced
-  @Option(help: "Threads; the default is all processors.") var threads: Int?
-  @Option(help: "Instruction set; the default is the best there is.") var isa: InstructionSet?
-  @Option(help: "Which engine.") var engine = EngineName.cpu
+  @OptionGroup var choice: EngineChoice
   @Option(help: "Random rows to recompute with the oracle, spread over the steps.") var verify = 64
   @Option(help: "Seed of the built-in stream, the numbers and the verified rows.") var seed: UInt64 = 1
   @Option(help: "Write a report with plots to an HTML file.") var report: String?
@@ -37,19 +37,21 @@ struct Replay: ParsableCommand {
 
   func validate() throws {
     let counts = [
-      ("--page-size", pageSize), ("--max-batch", maxBatch), ("--steps", steps), ("--layers", layers),
+      ("--page-size", pageSize), ("--max-batch", maxBatch), ("--steps", stepLimit), ("--layers", layers),
     ]
     for (option, value) in counts { try mla.validate(option, value) }
     try mla.validate("--pool-tokens", poolTokens, in: 1...Int.max)
     try mla.validate("--verify", verify, in: 0...maximumCount)
+    try choice.options.validate("--type", type)
   }
 
   func run() throws {
-    let engine = try CPUEngine(threadCount: threads, instructionSet: isa)
+    let chosen = try choice.choose()
     let workload = try trace.map { try Workload.read(path: $0, seed: seed) } ?? .requests(builtInStream())
-    let limits = engine.measureLimits(type)
+    let limits = chosen.limits.limits(type)
     let settings = ReplaySettings(
-      elementType: type, policy: policy.policy, steps: steps, verifiedRows: verify, seed: seed, layers: layers
+      elementType: type, policy: policy.policy, steps: stepLimit, verifiedRows: verify, seed: seed,
+      layers: layers
     )
     let log: ReplayLog
     switch workload {
@@ -58,13 +60,14 @@ struct Replay: ParsableCommand {
       let batcher = try ContinuousBatcher(
         trace: trace, tokenBudget: poolTokens, pageSize: pageSize, maximumBatchSize: maxBatch)
       log = try StreamReplay(
-        batcher, geometry: geometry, tokenBudget: poolTokens, engine: engine, settings: settings
+        batcher, geometry: geometry, tokenBudget: poolTokens, engine: chosen, settings: settings
       ).run()
     case .calls(let calls):
-      log = try CallReplay(calls, defaultHeads: heads, engine: engine, settings: settings).run()
+      log = try CallReplay(calls, defaultHeads: heads, engine: chosen, settings: settings).run()
     }
     let outcome = ReplayOutcome(
-      log: log, limits: limits, title: trace ?? "built-in stream", engine: engine, type: type)
+      log: log, limits: limits, title: trace ?? "built-in stream", engine: chosen,
+      isSimulated: choice.options.isSimulated, type: type)
     print(outcome.text, terminator: "")
     if let json { try JSONOutput.write(outcome.summary, to: json) }
     if let report { try FileWriter.write(outcome.report().html(), to: report) }
@@ -74,10 +77,12 @@ struct Replay: ParsableCommand {
     }
   }
 
+  private var stepLimit: Int { steps ?? (choice.options.isSimulated ? 4 : 200) }
+
   /// As many requests as steps: a batch of a few, each of some hundred tokens, does not run out of them.
   private func builtInStream() throws -> RequestTrace {
     var stream = SyntheticStream(
-      seed: seed, requestCount: min(max(64, steps), 1_000_000), arrivalRate: 4)
+      seed: seed, requestCount: min(max(64, stepLimit), 1_000_000), arrivalRate: 4)
     stream.prefixShare = 1 / 3
     stream.prefixCount = 4
     return try stream.trace()

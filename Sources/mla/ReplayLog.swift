@@ -1,4 +1,3 @@
-import CPUEngine
 import LatentAttention
 import Reports
 import Workloads
@@ -30,17 +29,16 @@ struct ReplayLog {
 
   /// Plans and runs one call, times both, and verifies the step's share of rows.
   mutating func run(
-    _ batch: Batch, geometry: AttentionGeometry, cache: CacheView, buffers: CallBuffers, engine: CPUEngine,
+    _ batch: Batch, geometry: AttentionGeometry, cache: CacheView, buffers: CallBuffers, engine: ChosenEngine,
     settings: ReplaySettings, poolUse: Double
   ) throws {
-    let clock = ContinuousClock()
-    let start = clock.now
-    let plan = try engine.plan(batch, geometry: geometry, policy: settings.policy)
-    let planned = clock.now
+    let start = ContinuousClock.now
+    let plan = try engine.engine.plan(batch, geometry: geometry, policy: settings.policy)
+    let planTime = start.duration(to: .now)
     let queries = buffers.queries(batch.queryTokenCount)
     let output = buffers.output(batch.queryTokenCount)
-    try engine.run(plan, queries: queries, cache: cache, output: output)
-    let finished = clock.now
+    let runTime = try engine.engine.timedRun(plan, queries: queries, cache: cache, output: output)
+    if let finding = engine.device?.takeFindings().first { add(fault: finding.description) }
     let rows = settings.verifiedRows(inStep: steps.count)
     if rows > 0 {
       let oracle = try Oracle(batch: batch, geometry: geometry, queries: queries, cache: cache)
@@ -49,17 +47,20 @@ struct ReplayLog {
       verifiedRows += comparison.rowCount
       worstOutputError = max(worstOutputError, comparison.outputError)
       worstLSEError = max(worstLSEError, comparison.lseError)
-      if firstFault == nil, let fault = comparison.firstFault {
-        firstFault = "step \(steps.count): \(fault)"
-      }
+      if let fault = comparison.firstFault { add(fault: "\(fault)") }
     }
     work += CallWork(batch, geometry: geometry, elementType: settings.elementType)
     steps.append(
       Step(
-        tokens: batch.queryTokenCount, requests: batch.count, planSeconds: (planned - start).inSeconds,
-        runSeconds: (finished - planned).inSeconds, poolUse: poolUse,
+        tokens: batch.queryTokenCount, requests: batch.count, planSeconds: planTime.inSeconds,
+        runSeconds: runTime.inSeconds, poolUse: poolUse,
         makespanRatio: plan.statistics.makespanRatio, keyLengths: batch.keyLengths,
         heads: geometry.headCount))
+  }
+
+  /// Notes what is wrong with the step that runs, if nothing was before.
+  private mutating func add(fault: String) {
+    if firstFault == nil { firstFault = "step \(steps.count): \(fault)" }
   }
 
   /// The head counts that occurred: recorded calls bring their own.
@@ -71,9 +72,11 @@ struct ReplayLog {
 /// A replay in words, numbers and plots.
 struct ReplayOutcome {
   let log: ReplayLog
-  let limits: MachineLimits
+  /// What the engine's machine can do; nil where nobody has measured it.
+  let limits: EngineLimits?
   let title: String
-  let engine: CPUEngine
+  let engine: ChosenEngine
+  let isSimulated: Bool
   let type: ElementType
 
   /// The numbers. Tokens per second are of the one layer that ran.
@@ -88,7 +91,8 @@ struct ReplayOutcome {
       steps: log.steps.count, tokens: tokens, tokensPerSecond: seconds > 0 ? Double(tokens) / seconds : 0,
       stepMilliseconds: Percentiles(log.steps.map { $0.seconds * 1e3 }),
       planTimeShare: seconds > 0 ? 1 - runSeconds / seconds : 0, gflops: gflops, kvGBps: keyRate,
-      fractionOfPeakGflops: gflops / limits.peakGflops, fractionOfPeakGBps: keyRate / limits.readGBps,
+      fractionOfPeakGflops: limits.map { gflops * 1e9 / $0.flopsPerSecond },
+      fractionOfPeakGBps: limits.map { keyRate * 1e9 / $0.readBytesPerSecond },
       poolUsePeak: log.steps.map(\.poolUse).max() ?? 0,
       poolUseMean: log.steps.isEmpty ? 0 : log.steps.reduce(0) { $0 + $1.poolUse } / Double(log.steps.count),
       verifiedRows: log.verifiedRows, worstOutputError: isVerified ? log.worstOutputError : nil,
@@ -96,8 +100,12 @@ struct ReplayOutcome {
   }
 
   private var setting: String {
-    "\(engine.instructionSet.rawValue), \(engine.threadCount) threads, \(log.headsText), \(type.rawValue); limits "
-      + "\(NumberFormat.significant(limits.peakGflops)) GFLOP/s, \(NumberFormat.significant(limits.readGBps)) GB/s"
+    let limitsText = limits.map { limits in
+      "; limits \(NumberFormat.significant(limits.flopsPerSecond / 1e9)) GFLOP/s, "
+        + "\(NumberFormat.significant(limits.readBytesPerSecond / 1e9)) GB/s"
+    }
+    return "\(engine.place), \(engine.threadCount) threads, \(log.headsText), \(type.rawValue)"
+      + (limitsText ?? "") + (isSimulated ? "; attention times are simulated" : "")
   }
 
   /// The summary, and what the batcher did.
@@ -142,7 +150,7 @@ struct ReplayOutcome {
         HTMLReport.Tile("median step", NumberFormat.si(summary.stepMillisecondsP50 / 1e3, unit: "s")),
         HTMLReport.Tile(
           "GFLOP/s", NumberFormat.significant(summary.gflops),
-          note: "\(NumberFormat.percent(summary.fractionOfPeakGflops ?? 0)) of the peak measured"),
+          note: summary.fractionOfPeakGflops.map { "\(NumberFormat.percent($0)) of the peak" } ?? ""),
         HTMLReport.Tile("rows verified", NumberFormat.grouped(summary.verifiedRows)),
       ],
       sections: [

@@ -1,4 +1,3 @@
-import CPUEngine
 import LatentAttention
 import Reports
 import Workloads
@@ -8,11 +7,11 @@ struct StreamReplay {
   private var batcher: ContinuousBatcher
   private let geometry: AttentionGeometry
   private let tokenBudget: Int
-  private let engine: CPUEngine
+  private let engine: ChosenEngine
   private let settings: ReplaySettings
 
   init(
-    _ batcher: ContinuousBatcher, geometry: AttentionGeometry, tokenBudget: Int, engine: CPUEngine,
+    _ batcher: ContinuousBatcher, geometry: AttentionGeometry, tokenBudget: Int, engine: ChosenEngine,
     settings: ReplaySettings
   ) {
     self.batcher = batcher
@@ -60,10 +59,10 @@ struct StreamReplay {
 struct CallReplay {
   private let calls: [RecordedCall]
   private let defaultHeads: Int
-  private let engine: CPUEngine
+  private let engine: ChosenEngine
   private let settings: ReplaySettings
 
-  init(_ calls: [RecordedCall], defaultHeads: Int, engine: CPUEngine, settings: ReplaySettings) {
+  init(_ calls: [RecordedCall], defaultHeads: Int, engine: ChosenEngine, settings: ReplaySettings) {
     self.calls = calls
     self.defaultHeads = defaultHeads
     self.engine = engine

@@ -128,6 +128,34 @@ import Testing
     }
   }
 
+  @Test func replayOnASimulatedDeviceVerifiesInSimulatedTime() throws {
+    let folder = try TemporaryFolder()
+    let trace = folder.path("azure.csv")
+    let csv = """
+      TIMESTAMP,ContextTokens,GeneratedTokens
+      2023-11-16 18:15:46.6805900,70,2
+      2023-11-16 18:15:46.6805900,200,2
+
+      """
+    try Data(csv.utf8).write(to: URL(fileURLWithPath: trace))
+    let json = folder.path("replay.json")
+    let run = try CommandRun(
+      "replay", "--engine", "hopper", "--trace", trace, "--heads", "16", "--pool-tokens", "1024",
+      "--steps", "2", "--verify", "20", "--json", json)
+    #expect(run.status == 0, "\(run.output)\(run.errors)")
+    #expect(run.output.contains("attention times are simulated"))
+    let summary = try #require(try jsonRows(json).first)
+    #expect(summary["steps"] as? Int == 2)
+    #expect(summary["verifiedRows"] as? Int == 20)
+    #expect((summary["worstOutputError"] as? Double ?? 1) < 0.01)
+    #expect((summary["worstLSEError"] as? Double ?? 1) < 1e-3)
+    // Each step reads 270 to 274 keys in some microseconds of the device; simulating them takes far longer.
+    let rate = try #require(summary["kvGBps"] as? Double)
+    #expect(rate > 5 && rate < 3350)
+    let share = try #require(summary["fractionOfPeakGBps"] as? Double)
+    #expect(abs(share * 3350 * 0.92 - rate) < 1e-6 * rate)
+  }
+
   @Test func replayReadsEachTraceFormat() throws {
     let folder = try TemporaryFolder()
     let mooncake = folder.path("mooncake.jsonl")
@@ -164,6 +192,8 @@ import Testing
     (["plan", "--lengths", "64", "--workers", "0"], 1), (["verify", "--threads", "0"], 1),
     (["bench", "--engine", "hopper", "--type", "bf16,fp32"], 64),
     (["bench", "--engine", "hopper", "--isa", "avx2"], 64),
+    (["replay", "--engine", "hopper", "--type", "fp32"], 64),
+    (["verify", "--engine", "hopper", "--isa", "avx2"], 64),
   ])
   func badInputHasAStatusAndAMessage(arguments: [String], status: Int) throws {
     let run = try CommandRun(list: arguments)

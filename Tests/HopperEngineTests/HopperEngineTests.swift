@@ -101,6 +101,27 @@ struct HopperEngineTests {
     #expect(results[0] == results[1])
   }
 
+  @Test("Times are the device's, launch included", arguments: HopperEngineOptions.SecondStage.allCases)
+  func timesOfRuns(secondStage: HopperEngineOptions.SecondStage) throws {
+    let problem = try VerificationCase(CaseRecipe("times", requests: [.init(1, 700)]))
+    let device = SimulatedGPU(.h100)
+    var options = HopperEngineOptions()
+    options.secondStage = secondStage
+    let engine = HostHopperEngine(HopperEngine(device: device, options: options))
+    let plan = try engine.plan(problem.batch, geometry: problem.geometry)
+    for _ in 0..<2 {
+      let elapsed = try engine.timedRun(
+        plan, queries: problem.queries, cache: problem.cache, output: problem.output)
+      let launches = device.takeLaunches()
+      #expect(launches.count == (secondStage == .sameLaunch ? 1 : 2))
+      let start = try #require(launches.map(\.start).min())
+      let end = try #require(launches.map(\.end).max())
+      let launch = Duration.seconds(device.description.launchLatency.value * 1e-6)
+      #expect(elapsed > launch && elapsed - (end - start + launch) < .nanoseconds(1))
+      #expect(end - start + launch - elapsed < .nanoseconds(1))
+    }
+  }
+
   @Test func batchInvariantResultsDoNotDependOnTheBatch() throws {
     let problem = try VerificationCase(
       CaseRecipe("batch", requests: [.init(2, 600), .init(2, 70), .init(1, 900)]))
