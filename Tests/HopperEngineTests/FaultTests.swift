@@ -16,9 +16,15 @@ struct FaultTests {
     let places: Int
     let pattern: String
     let replacement: String
+    /// The case that is run.
+    let recipe: CaseRecipe
 
-    init(_ name: String, places: Int, _ pattern: String, _ replacement: String) {
+    init(
+      _ name: String, places: Int, _ pattern: String, _ replacement: String,
+      recipe: CaseRecipe = FaultTests.recipe
+    ) {
       (testDescription, self.places, self.pattern, self.replacement) = (name, places, pattern, replacement)
+      self.recipe = recipe
     }
   }
 
@@ -37,6 +43,20 @@ struct FaultTests {
     Fault(
       "no proxy fence after the probabilities", places: 2,
       #"fence\.proxy\.async\.shared::cta;(?=\s+\.loc [^\n]*\s+bar\.arrive)"#, ""),
+    Fault(
+      "no proxy fence after the first rows of a tile that cp.async brings", places: 2,
+      #"(cp\.async\.wait_group 1;)\s+\.loc [^\n]*\s+fence\.proxy\.async\.shared::cta;"#, "$1"),
+    Fault(
+      "no proxy fence after the first rows of a tile that threads store", places: 2,
+      #"(cp\.async\.wait_group 1;)\s+\.loc [^\n]*\s+fence\.proxy\.async\.shared::cta;"#, "$1",
+      recipe: unaligned(keyLength: 150)),
+    Fault(
+      "no proxy fence after the only tile and the queries, which threads store", places: 5,
+      #"(cp\.async\.wait_group [01];)\s+\.loc [^\n]*\s+fence\.proxy\.async\.shared::cta;"#, "$1",
+      recipe: unaligned(keyLength: 40)),
+    Fault(
+      "no proxy fence after queries, nor after the other rows of a tile", places: 3,
+      #"(cp\.async\.wait_group 0;)\s+\.loc [^\n]*\s+fence\.proxy\.async\.shared::cta;"#, "$1"),
     Fault(
       "products are not waited for", places: 7, #"wgmma\.wait_group\.sync\.aligned 0;"#, ""),
     Fault(
@@ -63,6 +83,15 @@ struct FaultTests {
     return recipe
   }()
 
+  /// Rows that are aligned to no more than their numbers. The queries are said to be there after the first two tiles, so
+  /// that their proxy fence serves for these too.
+  private static func unaligned(keyLength: Int) -> CaseRecipe {
+    var recipe = CaseRecipe("unaligned", requests: [.init(1, keyLength)])
+    recipe.queryLayout.rowPadding = 7
+    recipe.cacheLayout.rowPadding = 7
+    return recipe
+  }
+
   private enum Outcome: Equatable {
     case unnoticed
     case wrongResult
@@ -70,14 +99,14 @@ struct FaultTests {
     case failedLaunch
   }
 
-  /// Runs the case on a device that changes kernels, with a plan that may have been changed.
+  /// Runs a case on a device that changes kernels, with a plan that may have been changed.
   private func outcome(
-    changingPlan: (AttentionPlan) -> AttentionPlan = { $0 }, _ policy: any PlanningPolicy,
-    _ change: @escaping @Sendable (String) -> String
+    _ recipe: CaseRecipe = recipe, changingPlan: (AttentionPlan) -> AttentionPlan = { $0 },
+    _ policy: any PlanningPolicy, _ change: @escaping @Sendable (String) -> String
   ) throws -> Outcome {
     let device = ChangingDevice(SimulatedGPU(.h100, instructionLimit: 20_000_000), change)
     let engine = HostHopperEngine(HopperEngine(device: device))
-    let problem = try VerificationCase(Self.recipe)
+    let problem = try VerificationCase(recipe)
     let plan = changingPlan(try engine.plan(problem.batch, geometry: problem.geometry, policy: policy))
     do {
       try engine.run(plan, queries: problem.queries, cache: problem.cache, output: problem.output)
@@ -91,13 +120,15 @@ struct FaultTests {
   private static let unsplit = BatchInvariantPolicy(chunkKeys: 4096)
 
   @Test func withoutFaultNothingIsNoticed() throws {
-    #expect(try outcome(Self.unsplit) { $0 } == .unnoticed)
+    for recipe in [Self.recipe, Self.unaligned(keyLength: 150)] {
+      #expect(try outcome(recipe, Self.unsplit) { $0 } == .unnoticed)
+    }
   }
 
   @Test("A fault of the kernel is noticed", arguments: faults)
   func kernelFault(_ fault: Fault) throws {
     let places = Mutex(0)
-    let outcome = try self.outcome(Self.unsplit) { text in
+    let outcome = try self.outcome(fault.recipe, Self.unsplit) { text in
       guard let pattern = try? Regex(fault.pattern) else { return text }
       return text.replacing(pattern) { match in
         places.withLock { $0 += 1 }

@@ -33,6 +33,14 @@ struct HazardAsynchronousTests {
 
     """
 
+  /// Each thread copies its word.
+  private static let copies = """
+    mul.wide.u32 %rd10, %r1, 4; add.u64 %rd10, %rd10, %rd1;
+    cp.async.ca.shared.global [%r5], [%rd10], 4;
+    cp.async.commit_group;
+
+    """
+
   /// What comes with a read that happens before the copy has even begun.
   private static let early: Set<HazardFinding.Kind> = [.sharedRace, .uninitialisedShared, .accessAfterExit]
 
@@ -171,6 +179,29 @@ struct HazardAsynchronousTests {
         "cp.async.mbarrier.arrive.noinc.shared::cta.b64 [%r4];", "mbarrier.arrive.shared::cta.b64 _, [%r4];"
       ),
       sites: ["cp.async.ca", "ld.shared"]),
+    HazardTwin(
+      kind: .missingProxyFence, name: "a bulk store of what cp.async has brought",
+      body: copies + "cp.async.wait_group 0;\nfence.proxy.async.shared::cta;\nbar.sync 0;\n" + bulkStore,
+      fault: ("fence.proxy.async.shared::cta;", ""), sites: ["cp.async.bulk.global", "cp.async.ca"]),
+    HazardTwin(
+      kind: .missingProxyFence, name: "the fence before cp.async has been waited for",
+      body: copies + "cp.async.wait_group 0;\nfence.proxy.async.shared::cta;\nbar.sync 0;\n" + bulkStore,
+      fault: (
+        "cp.async.wait_group 0;\nfence.proxy.async.shared::cta;",
+        "fence.proxy.async.shared::cta;\ncp.async.wait_group 0;"
+      ),
+      sites: ["cp.async.bulk.global", "cp.async.ca"]),
+    HazardTwin(
+      kind: .missingProxyFence,
+      name: "cp.async that arrives at an mbarrier, the fence behind the wait for that",
+      body: "@%p1 mbarrier.init.shared::cta.b64 [%r4], 64;\nbar.sync 0;\n" + copies
+        + "cp.async.mbarrier.arrive.noinc.shared::cta.b64 [%r4];" + wait
+        + "fence.proxy.async.shared::cta;\n" + bulkStore,
+      fault: (
+        "cp.async.mbarrier.arrive.noinc.shared::cta.b64 [%r4];" + wait + "fence.proxy.async.shared::cta;",
+        "fence.proxy.async.shared::cta;\ncp.async.mbarrier.arrive.noinc.shared::cta.b64 [%r4];" + wait
+      ),
+      sites: ["cp.async.bulk.global", "cp.async.ca"]),
     HazardTwin(
       kind: .accessAfterExit, name: "a store to another block's memory", threads: 32, grid: 2, cluster: 2,
       body: """

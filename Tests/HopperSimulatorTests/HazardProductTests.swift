@@ -44,6 +44,16 @@ struct HazardProductTests {
       body: start + product() + commit + wait,
       fault: ("fence.proxy.async;\n", ""), sites: ["wgmma.mma_async", "st.shared"]),
     HazardTwin(
+      kind: .missingProxyFence, name: "an operand that cp.async brings", threads: 128,
+      body: operands + accumulators + """
+        cp.async.ca.shared.global [%r5], [%rd1], 4;
+        cp.async.wait_all;
+        fence.proxy.async.shared::cta;
+        bar.sync 0;
+
+        """ + fence + product() + commit + wait,
+      fault: ("fence.proxy.async.shared::cta;", ""), sites: ["wgmma.mma_async", "cp.async.ca"]),
+    HazardTwin(
       kind: .registerInFlight, name: "a sum is read before the wait", threads: 128,
       body: start + product() + commit + wait + "add.f32 %f20, %f0, %f1;",
       fault: (wait, ""), sites: ["wgmma.mma_async", "add.f32"]),

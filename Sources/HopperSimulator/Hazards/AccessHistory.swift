@@ -8,6 +8,9 @@ struct Access: Hashable {
     case asynchronousRead, asynchronousWrite
     /// As a write, but it does not conflict with its own kind.
     case asynchronousReduction
+    /// By `cp.async`: beside the warps, but in the proxy of ordinary stores (PTX ISA 9.7.9.25.2: that of bulk copies is
+    /// another).
+    case genericCopy
 
     var isWrite: Bool { self != .read && self != .synchronizingRead && self != .asynchronousRead }
     var isAsynchronous: Bool { rawValue >= Kind.asynchronousRead.rawValue }
@@ -92,12 +95,14 @@ struct AccessHistory {
     if access.kind.isSynchronizing && old.kind.isSynchronizing { return nil }
     let isOrdered = causality.seen[Int(old.agent)] >= old.time
     if access.kind == .asynchronousReduction && old.kind == .asynchronousReduction { return nil }
-    if old.kind == .asynchronousWrite || old.kind == .asynchronousReduction {
-      return isOrdered ? nil : .readBeforeArrival
+    switch old.kind {
+    case .asynchronousWrite, .asynchronousReduction: return isOrdered ? nil : .readBeforeArrival
+    case .asynchronousRead: return isOrdered ? nil : .overwrittenInFlight
+    case .genericCopy: if !isOrdered { return .readBeforeArrival }
+    case .read, .write, .synchronizingRead, .synchronizingWrite:
+      let isOwn = old.agent == access.warp
+      if !isOrdered && !isOwn { return .sharedRace }
     }
-    if old.kind == .asynchronousRead { return isOrdered ? nil : .overwrittenInFlight }
-    let isOwn = old.agent == access.warp
-    if !isOrdered && !isOwn { return .sharedRace }
     let needsFence = access.kind == .asynchronousRead && old.kind.isWrite
     return needsFence && causality.fenced[Int(old.agent)] < old.time ? .missingProxyFence : nil
   }

@@ -101,7 +101,7 @@ extension Interpreter {
   func checkCopy(into address: UInt64, byteCount: Int, time: UInt32, _ site: Int32, _ warp: Warp) {
     guard let hazards = warp.hazards else { return }
     let access = Access(
-      kind: .asynchronousWrite, mask: 0xF, agent: Int32(hazards.copies.agent), time: time,
+      kind: .genericCopy, mask: 0xF, agent: Int32(hazards.copies.agent), time: time,
       warp: Int32(hazards.agent), site: site)
     hazards.cluster.touch(access, hazards.causality, address, byteCount: byteCount)
   }

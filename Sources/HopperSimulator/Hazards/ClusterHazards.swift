@@ -100,6 +100,8 @@ final class ClusterHazards {
     case .sharedRace where access.kind.isAsynchronous:
       return "an asynchronous operation \(verb) what a warp has accessed, and nothing orders the two"
     case .sharedRace: return "\(verb) what another warp has accessed, and nothing orders the two"
+    case .missingProxyFence where other?.kind == .genericCopy:
+      return "reads asynchronously what cp.async brought, without fence.proxy.async after that was there"
     case .missingProxyFence:
       return "reads asynchronously what was stored, without fence.proxy.async in between"
     case .readBeforeArrival: return "\(verb) where an asynchronous copy writes, without having waited for it"

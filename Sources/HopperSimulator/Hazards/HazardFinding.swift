@@ -10,7 +10,8 @@ public struct HazardFinding: LaunchFinding, Hashable, Codable {
     case sharedRace = "shared-memory race"
     /// As `sharedRace`, in global memory, between two clusters.
     case globalRace = "global-memory race"
-    /// An asynchronous copy or `wgmma` reads what ordinary stores have written, without a proxy fence in between.
+    /// An asynchronous copy or `wgmma` reads what ordinary stores or `cp.async` have written, without a proxy
+    /// fence in between.
     case missingProxyFence = "missing proxy fence"
     /// The target of an asynchronous copy is read or written before the reader has waited for it.
     case readBeforeArrival = "read before arrival"
