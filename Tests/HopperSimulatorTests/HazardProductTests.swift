@@ -56,24 +56,33 @@ struct HazardProductTests {
     HazardTwin(
       kind: .registerInFlight, name: "a sum is read before the wait", threads: 128,
       body: start + product() + commit + wait + "add.f32 %f20, %f0, %f1;",
-      fault: (wait, ""), sites: ["wgmma.mma_async", "add.f32"]),
+      fault: (wait, ""), sites: ["wgmma.mma_async", "add.f32"], also: [.unfinishedProducts]),
     HazardTwin(
       kind: .registerInFlight, name: "the wait leaves one group", threads: 128,
       body: start + product() + commit + wait + "add.f32 %f20, %f0, %f1;",
       fault: ("wait_group.sync.aligned 0", "wait_group.sync.aligned 1"),
-      sites: ["wgmma.mma_async", "add.f32"]),
+      sites: ["wgmma.mma_async", "add.f32"], also: [.unfinishedProducts]),
     HazardTwin(
       kind: .registerInFlight, name: "a sum is written before the wait", threads: 128,
       body: start + product() + commit + wait + "mov.f32 %f0, 0f00000000;",
-      fault: (wait, ""), sites: ["wgmma.mma_async", "mov.f32"]),
+      fault: (wait, ""), sites: ["wgmma.mma_async", "mov.f32"], also: [.unfinishedProducts]),
     HazardTwin(
       kind: .registerInFlight, name: "a register of A is written before the wait", threads: 128,
       body: start + fragmentProduct + commit + wait + "mov.b32 %r50, 1;",
-      fault: (wait, ""), sites: ["wgmma.mma_async", "mov.b32"]),
+      fault: (wait, ""), sites: ["wgmma.mma_async", "mov.b32"], also: [.unfinishedProducts]),
     HazardTwin(
       kind: .registerInFlight, name: "a copy of a sum that is not there yet", threads: 128,
       body: start + product() + commit + "mov.f32 %f20, %f0;\n" + wait + "add.f32 %f21, %f20, %f20;",
-      fault: (wait, ""), sites: ["wgmma.mma_async", "add.f32"]),
+      fault: (wait, ""), sites: ["wgmma.mma_async", "add.f32"], also: [.unfinishedProducts]),
+    HazardTwin(
+      kind: .unfinishedProducts, name: "the last product is not waited for", threads: 128,
+      body: start + product() + commit + wait + product() + commit + wait,
+      fault: (commit + wait + product() + commit + wait, commit + wait + product() + commit),
+      sites: ["ret", "wgmma.mma_async"]),
+    HazardTwin(
+      kind: .unfinishedProducts, name: "the last product is in no group", threads: 128,
+      body: start + product() + commit + wait,
+      fault: (commit, ""), sites: ["ret", "wgmma.mma_async"]),
     HazardTwin(
       kind: .missingRegisterFence, name: "before the first product", threads: 128,
       body: start + product() + commit + wait,
@@ -92,7 +101,7 @@ struct HazardProductTests {
     HazardTwin(
       kind: .overwrittenInFlight, name: "an operand is stored to before the wait", threads: 128,
       body: start + product() + commit + wait + "bar.sync 0;\nst.shared.u32 [%r5], 1;",
-      fault: (wait, ""), sites: ["wgmma.mma_async", "st.shared"]),
+      fault: (wait, ""), sites: ["wgmma.mma_async", "st.shared"], also: [.unfinishedProducts]),
     HazardTwin(
       kind: .overwrittenInFlight, name: "a stage is given back before the wait", threads: 128,
       body: "@%p1 mbarrier.init.shared::cta.b64 [%r4], 1;\n" + start + product() + commit + wait + """
@@ -103,7 +112,7 @@ struct HazardProductTests {
         mbarrier.try_wait.parity.shared::cta.b64 %p2, [%r4], 0;
         @!%p2 bra WAIT;
         """,
-      fault: (wait, ""), sites: ["wgmma.mma_async", "cp.async.bulk"]),
+      fault: (wait, ""), sites: ["wgmma.mma_async", "cp.async.bulk"], also: [.unfinishedProducts]),
     HazardTwin(
       kind: .readBeforeArrival, name: "an operand that a copy brings", threads: 128,
       body: "@%p1 mbarrier.init.shared::cta.b64 [%r4], 1;\n" + operands + accumulators + """

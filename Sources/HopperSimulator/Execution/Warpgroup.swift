@@ -57,8 +57,12 @@ struct ProductGroups {
     self.warps = warps
   }
 
-  /// Whether it has four warps, all of whose threads are there.
-  var isWhole: Bool { warps.count == 4 && warps.allSatisfy { $0.live == .max } }
+  /// Whether it has four warps, all of whose threads are there or have executed the `number`-th product before they
+  /// exited. The latter is for the hazard checks to report.
+  func isWhole(for number: Int) -> Bool {
+    warps.count == 4
+      && warps.allSatisfy { $0.live == .max || $0.asynchronous.products.executedCount > number }
+  }
 
   // MARK: Products
 

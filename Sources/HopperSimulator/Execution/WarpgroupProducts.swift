@@ -31,7 +31,7 @@ extension Interpreter {
     _ i: DecodedInstruction, _ lanes: LaneContext, _ warp: Warp, _ place: Int
   ) throws(SimulationError) {
     let warpgroup = warp.block.warpgroup(of: warp)
-    guard warpgroup.isWhole else {
+    guard warpgroup.isWhole(for: warp.asynchronous.products.executedCount) else {
       throw error(.badOperand("a warpgroup has four warps, of which no thread has exited"), i, warp, place)
     }
     let product = MatrixProduct(i)

@@ -230,6 +230,8 @@ final class WarpHazards {
   /// Its `cp.async`, and its bulk copies out of shared memory.
   lazy var copies = AsynchronousHazards(agent: cluster.newAgent())
   lazy var bulk = AsynchronousHazards(agent: cluster.newAgent())
+  /// The instruction of its last `wgmma`; -1 when there was none.
+  var lastProduct: Int32 = -1
   /// Its registers that are followed; nil when none are.
   var registers: RegisterState?
 

@@ -1,5 +1,5 @@
-/// Whether blocks stay as long as other blocks of the cluster access their shared memory (PTX ISA 5.1.7; CUDA C++
-/// programming guide, distributed shared memory).
+/// Whether warps stay until their products have ended, and blocks as long as other blocks of the cluster access their
+/// shared memory (PTX ISA 5.1.7; CUDA C++ programming guide, distributed shared memory).
 extension Interpreter {
   /// Notes an access to another block's shared memory. That block must not exit before something orders this access
   /// before the exit of one of its warps.
@@ -26,6 +26,12 @@ extension Interpreter {
   func checkExit(_ warp: Warp, _ site: Int32) {
     guard let hazards = warp.hazards, let block = warp.block.hazards else { return }
     let cluster = hazards.cluster
+    let products = warp.asynchronous.products
+    if products.waitedCount < products.executedCount {
+      cluster.report(
+        .unfinishedProducts, hazards.access(.read, site), other: hazards.access(.read, hazards.lastProduct),
+        "no wgmma.wait_group comes between the warp's last wgmma and its exit")
+    }
     block.exited.join(hazards.causality)
     cluster.exited.join(hazards.causality)
     guard warp.block.isFinished else { return }

@@ -37,6 +37,8 @@ public struct HazardFinding: LaunchFinding, Hashable, Codable {
     case registerInFlight = "register in flight"
     /// A register was written since the last `wgmma.fence`, and a `wgmma` uses it.
     case missingRegisterFence = "missing wgmma.fence"
+    /// A warp exits before it has waited for all of its `wgmma`.
+    case unfinishedProducts = "exit before the end of wgmma"
     /// The shared memory of a block is accessed, and nothing keeps that block from exiting before.
     case accessAfterExit = "access after exit"
     /// `setmaxnreg` asks for more than there is, or moves in the direction that it does not name.

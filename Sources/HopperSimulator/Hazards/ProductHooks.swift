@@ -10,6 +10,7 @@ extension Interpreter {
     let cluster = hazards.cluster
     let number = UInt32(warp.asynchronous.products.executedCount + 1)
     let group = warp.index / 4
+    hazards.lastProduct = site
     guard block.beginProduct(group, number) else { return }
     let access = Access(
       kind: .asynchronousRead, mask: 0xF, agent: Int32(block.productAgent(group, cluster)), time: number,
