@@ -101,4 +101,13 @@ struct InstructionTimeTests {
     let convert = try interval { "cvt.rn.bf16x2.f32 %r1\($0), %f30, %f31;" }
     #expect((convert - 2).magnitude < 0.1)
   }
+
+  @Test(
+    "Tensor rates: the dense 16-bit peaks of the data sheets, in TFLOP/s, at a clock that the device has",
+    arguments: [("h100", 989.0), ("h800", 989), ("h200", 989), ("h20", 148)])
+  func tensorPeak(name: String, peak: Double) throws {
+    let device = try #require(DeviceDescription(name: name))
+    let gigahertz = peak * 1e3 / (device.processorCount.value * device.tensorRate.value)
+    #expect((1.8...1.98).contains(gigahertz), "\(gigahertz)")
+  }
 }

@@ -47,12 +47,13 @@ extension DeviceDescription {
     $0.dramBandwidth = DeviceConstant(4800, .documented, "NVIDIA H200 data sheet")
   }
 
-  /// H20 96 GB: fewer multiprocessors, the H100's caches, faster memory.
+  /// H20 96 GB: fewer multiprocessors with a quarter of the H100's tensor rate, a larger L2, faster memory.
   public static let h20 = variant("h20", "NVIDIA H20 96 GB") {
     $0.processorCount = DeviceConstant(78, .measured, "reported by the driver")
     $0.memoryByteCount = DeviceConstant(96e9, .documented, "NVIDIA H20 data sheet")
     $0.dramBandwidth = DeviceConstant(4000, .documented, "NVIDIA H20 data sheet")
     $0.l2ByteCount = DeviceConstant(60e6, .documented, "NVIDIA H20 data sheet")
+    $0.tensorRate = DeviceConstant(1024, .documented, "148 TFLOP/s dense at 1.85 GHz: NVIDIA H20 data sheet")
   }
 
   private static func variant(
