@@ -14,8 +14,9 @@ extension Interpreter {
     let order = MemoryOrder(rawValue: i.modifiers) ?? .weak
     let site = site(i, warp, place)
     if order.isOrdered {
-      forEachShared(access, i, active) { address in
-        checkOrdered(hazards, site, address, byteCount: access.byteCount, reads: !isWrite, writes: isWrite)
+      forEachAddress(access, in: .shared, i, active) { address in
+        checkOrdered(
+          hazards, site, address & 0xFFFF_FFFF, byteCount: access.byteCount, reads: !isWrite, writes: isWrite)
       }
       return
     }
@@ -30,24 +31,26 @@ extension Interpreter {
     } else if access.isOfWords {
       cluster.touch(record, hazards.causality, access, active)
     } else {
-      forEachShared(access, i, active) { address in
-        cluster.touch(record, hazards.causality, address, byteCount: access.byteCount)
+      forEachAddress(access, in: .shared, i, active) { address in
+        cluster.touch(
+          record, hazards.causality, address & 0xFFFF_FFFF, byteCount: access.byteCount)
       }
     }
   }
 
-  /// Calls with the shared address of each active lane that has one.
+  /// Calls with the address of each active lane that is in a state space.
   @inline(__always)
-  private func forEachShared(
-    _ access: MemoryAccess, _ i: DecodedInstruction, _ active: UInt32, _ body: (UInt64) -> Void
+  func forEachAddress(
+    _ access: MemoryAccess, in space: AddressSpace, _ i: DecodedInstruction, _ active: UInt32,
+    _ body: (UInt64) -> Void
   ) {
     var rest = active
     while rest != 0 {
       let lane = rest.trailingZeroBitCount
       rest &= rest &- 1
       let address = access[lane]
-      if i.space == .generic, Self.space(ofGeneric: address) != .shared { continue }
-      body(address & 0xFFFF_FFFF)
+      if i.space == .generic, Self.space(ofGeneric: address) != space { continue }
+      body(address)
     }
   }
 

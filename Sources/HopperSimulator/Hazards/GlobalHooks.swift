@@ -8,7 +8,7 @@ extension Interpreter {
     let order = MemoryOrder(rawValue: i.modifiers) ?? .weak
     let site = site(i, warp, place)
     if order.isOrdered {
-      forEachGlobal(access, i, active) { address in
+      forEachAddress(access, in: .global, i, active) { address in
         checkOrderedGlobal(
           hazards, site, address, access.byteCount, order, warp, reads: !isWrite, writes: isWrite)
       }
@@ -16,21 +16,9 @@ extension Interpreter {
       let byteCount = active.nonzeroBitCount * access.byteCount
       checkGlobal(isWrite ? .write : .read, access.first, byteCount, site, warp, hazards)
     } else {
-      forEachGlobal(access, i, active) { address in
+      forEachAddress(access, in: .global, i, active) { address in
         checkGlobal(isWrite ? .write : .read, address, access.byteCount, site, warp, hazards)
       }
-    }
-  }
-
-  private func forEachGlobal(
-    _ access: MemoryAccess, _ i: DecodedInstruction, _ active: UInt32, _ body: (UInt64) -> Void
-  ) {
-    var rest = active
-    while rest != 0 {
-      let lane = rest.trailingZeroBitCount
-      rest &= rest &- 1
-      if i.space == .generic, Self.space(ofGeneric: access[lane]) != .global { continue }
-      body(access[lane])
     }
   }
 
