@@ -4,8 +4,9 @@ import Synchronization
 
 /// Runs plans on CPU threads.
 ///
-/// Each worker walks its pieces: scores, softmax and accumulation block by block, then the merge jobs. Safe to
-/// call from several threads: runs of one engine are done one after another; several engines run side by side.
+/// Each worker walks its pieces (scores, softmax and accumulation, block by block) and then those that others have
+/// left; the merge jobs likewise. Safe to call from several threads: runs of one engine are done one after another;
+/// several engines run side by side.
 ///
 /// - Note: A row's result depends only on its request and on the plan's cuts, not on which thread computes it.
 public final class CPUEngine: AttentionEngine {
@@ -37,6 +38,13 @@ public final class CPUEngine: AttentionEngine {
 
   /// Processors that this process may run on, at most what an engine takes.
   public static var availableThreadCount: Int { min(Int(mla_processor_count()), maximumThreadCount) }
+
+  /// Moves the calling thread to one of the processors that this process may run on, 0 being the first; the system
+  /// may move it on. For measurements: processors of a shared machine differ in speed.
+  public static func moveCallingThread(toProcessor index: Int) {
+    guard let index = Int32(exactly: index) else { return }
+    mla_move_to_processor(index)
+  }
 
   /// Worker threads, the calling one included.
   public var threadCount: Int { pool.workerCount }

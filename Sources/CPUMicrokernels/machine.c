@@ -14,6 +14,22 @@ int32_t mla_processor_count(void) {
   return online > 0 ? (int32_t)online : 1;
 }
 
+void mla_move_to_processor(int32_t index) {
+#if defined(__linux__)
+  cpu_set_t allowed, only;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+  for (int processor = 0; processor < CPU_SETSIZE; processor++) {
+    if (!CPU_ISSET(processor, &allowed) || index-- > 0) continue;
+    CPU_ZERO(&only);
+    CPU_SET(processor, &only);
+    if (sched_setaffinity(0, sizeof only, &only) == 0) sched_setaffinity(0, sizeof allowed, &allowed);
+    return;
+  }
+#else
+  (void)index;
+#endif
+}
+
 double mla_read_lines(const void *buffer, int64_t bytes) {
   typedef double lane8 __attribute__((vector_size(64), aligned(8)));
   const char *bytes_of = buffer;

@@ -12,7 +12,8 @@ struct Bench: ParsableCommand {
       Every combination of the lists is one row: the median of repeated calls, with the fastest and slowest. \
       GFLOP/s count 2·(key width + latent width) per query row and visible key, KV GB/s each cached byte once per \
       call. Types and thread counts of the same shape take turns, call by call, so that their ratios, in a table of \
-      their own, are of calls that ran next to each other. With --limits, rounds that measure the machine's own peak \
+      their own, are of calls that ran next to each other; each is called from every processor that the most threads \
+      use, as the processors of a shared machine differ in speed, and follows a call that is not timed. With --limits, rounds that measure the machine's own peak \
       are interleaved with the calls, and the last column is the share of the limit that binds (products or memory) \
       that the median call reaches.
 

@@ -24,8 +24,10 @@ final class BenchSettings {
   var rounds: ClosedRange<Int> { engine.isSimulated ? 1...1 : 5...10_000 }
 }
 
-/// Points of one shape, measured in turn: in each round every point is called once, so that what disturbs the
-/// machine disturbs neighbours alike.
+/// Points of one shape, measured in turn, so that what disturbs the machine disturbs neighbours alike.
+///
+/// In a round every point is called from each of as many processors as the point with the most threads uses: on a
+/// shared machine they differ in speed, and one thread would be measured on the faster or on the slower of them.
 struct BenchGroup {
   /// What was measured, in the order of the points.
   let points: [MeasuredPoint]
@@ -47,13 +49,23 @@ struct BenchGroup {
     let deadline = clock.now + .seconds(settings.seconds * Double(points.count))
     var rounds = 0
     let range = settings.rounds
+    let processors = settings.engine.isSimulated ? 1 : Self.processorCount(points)
     while rounds < range.lowerBound || (clock.now < deadline && rounds < range.upperBound) {
-      for row in rows { try row.measureRound() }
+      for row in rows { row.beginRound() }
+      for processor in 0..<processors {
+        CPUEngine.moveCallingThread(toProcessor: processor)
+        for row in rows { try row.measureCall() }
+      }
       rounds += 1
     }
     self.points = rows.map(\.result)
     ratios = Self.ratios(rows)
     findings = rows.flatMap { $0.takeFindings() }
+  }
+
+  private static func processorCount(_ points: [BenchPoint]) -> Int {
+    let threads = points.reduce(1) { max($0, $1.threads) }
+    return min(threads, CPUEngine.availableThreadCount)
   }
 
   private static func ratios(_ rows: [BenchMeasurement]) -> [MeasuredRatio] {
@@ -87,8 +99,11 @@ final class BenchMeasurement {
   private let problem: BenchProblem
   private let plan: AttentionPlan
   private let limits: LimitRounds?
-  /// Milliseconds of the call in each round.
-  private(set) var milliseconds: [Double] = []
+  private let warmsUp: Bool
+  /// Milliseconds of each call.
+  private var milliseconds: [Double] = []
+  /// Milliseconds of all calls of each round.
+  private(set) var roundMilliseconds: [Double] = []
 
   init(_ point: BenchPoint, problem: BenchProblem, _ settings: BenchSettings) throws {
     self.point = point
@@ -98,12 +113,18 @@ final class BenchMeasurement {
     limits =
       settings.measuresLimits
       ? LimitRounds(chosen.limits, point.type, reading: settings.readBuffer) : nil
-    // A first call brings what later ones find; each call on a simulated device finds tensors that it never read.
-    if !settings.engine.isSimulated { _ = try problem.run(plan, on: chosen.engine) }
+    warmsUp = !settings.engine.isSimulated
   }
 
-  func measureRound() throws {
-    milliseconds.append(try problem.run(plan, on: chosen.engine).inSeconds * 1e3)
+  func beginRound() { roundMilliseconds.append(0) }
+
+  /// Times one call of the round. Another precedes it, as the last layer precedes the next one in a decode step: it finds threads
+  /// awake that slept during the turns of other points. A simulated device has nothing to wake.
+  func measureCall() throws {
+    if warmsUp { _ = try problem.run(plan, on: chosen.engine) }
+    let time = try problem.run(plan, on: chosen.engine).inSeconds * 1e3
+    milliseconds.append(time)
+    roundMilliseconds[roundMilliseconds.count - 1] += time
     limits?.measureRound()
   }
 

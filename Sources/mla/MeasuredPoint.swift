@@ -62,7 +62,7 @@ struct MeasuredRatio {
     shape = row.point.shape
     text = "\(constant(row.point)): \(compared(row.point)) over \(compared(base.point))"
     // Times of the same round, so less time is more speed.
-    let ratios = zip(base.milliseconds, row.milliseconds).map { $0 / $1 }
+    let ratios = zip(base.roundMilliseconds, row.roundMilliseconds).map { $0 / $1 }
     spread = Spread(ratios)
     rounds = ratios.count
   }

@@ -123,6 +123,9 @@ int32_t mla_microkernel_runs_here(const mla_microkernels *set);
 
 /// Processors that this process may run on: its affinity mask where there is one.
 int32_t mla_processor_count(void);
+/// Moves the calling thread to one of them, 0 being the first; it may be moved on at any time. Does nothing where the
+/// system cannot or there is no such processor.
+void mla_move_to_processor(int32_t index);
 
 /// Tells the core that this thread spins.
 static inline void mla_relax(void) {
