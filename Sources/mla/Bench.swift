@@ -52,6 +52,7 @@ struct Bench: ParsableCommand {
   }
 
   func run() throws {
+    try FileWriter.check(json)
     let points = points()
     let progress = ProgressBar(label: "bench", total: points.count)
     let settings = BenchSettings(

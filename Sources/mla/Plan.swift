@@ -42,6 +42,7 @@ struct Plan: ParsableCommand {
   private static let repetitions = 21
 
   func run() throws {
+    try FileWriter.check(svg, json)
     let geometry = try AttentionGeometry.deepSeek(headCount: heads)
     var rows: [PlanRow] = []
     var drawsRows: [PlanDrawsRow] = []

@@ -46,6 +46,7 @@ struct Replay: ParsableCommand {
   }
 
   func run() throws {
+    try FileWriter.check(report, json)
     let chosen = try choice.choose()
     let workload = try trace.map { try Workload.read(path: $0, seed: seed) } ?? .requests(builtInStream())
     let limits = chosen.limits.limits(type)

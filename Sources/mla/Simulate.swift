@@ -39,6 +39,7 @@ struct Simulate: ParsableCommand {
   }
 
   func run() throws {
+    try FileWriter.check(trace, json)
     guard let description = DeviceDescription(name: device) else {
       let names = DeviceDescription.all.map(\.name).joined(separator: ", ")
       throw ValidationError("--device = \(device): must be one of \(names)")

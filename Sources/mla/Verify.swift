@@ -31,6 +31,7 @@ struct Verify: ParsableCommand {
   }
 
   func run() throws {
+    try FileWriter.check(json)
     let chosen = try choice.choose()
     let awkward = CaseRecipe.awkward
     let indices = only.map { $0..<$0 + 1 } ?? 0..<awkward.count + cases

@@ -97,9 +97,16 @@ import Testing
     let error = #expect(throws: FileError.self) { try FileWriter.write("x", to: missing) }
     #expect(error?.path == missing)
     #expect(error?.description.contains("No such file") == true, "\(String(describing: error))")
+    let early = #expect(throws: FileError.self) { try FileWriter.check(nil, missing) }
+    #expect(early?.description == "cannot write \(missing): No such file or directory")
     for special in [folder.path, "/dev/null"] {
       let error = #expect(throws: FileError.self) { try FileWriter.write("x", to: special) }
       #expect(error?.description == "cannot write \(special): it exists and is not a plain file")
+      #expect(throws: try #require(error)) { try FileWriter.check(special) }
     }
+    let below = folder.appendingPathComponent("rows.json/below").path
+    let inFile = #expect(throws: FileError.self) { try FileWriter.check(below) }
+    #expect(inFile?.description == "cannot write \(below): Not a directory")
+    try FileWriter.check(nil, path, folder.appendingPathComponent("new.json").path)
   }
 }

@@ -57,6 +57,10 @@ import Workloads
       name: "text", content: malformed("2023-11-16 18:15:46,5,6x"), code: .wrongType, line: 3,
       field: "GeneratedTokens", value: "6x"),
     MalformedTrace(
+      name: "a terminal's command", content: malformed("2023-11-16 18:15:46,5,\u{1b}[2J\u{7}"),
+      code: .wrongType,
+      line: 3, field: "GeneratedTokens", value: "?[2J?"),
+    MalformedTrace(
       name: "no context", content: malformed("2023-11-16 18:15:46,0,6"), code: .outOfRange, line: 3,
       field: "ContextTokens", value: "0"),
     MalformedTrace(

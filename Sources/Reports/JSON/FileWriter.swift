@@ -13,6 +13,21 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
 
 /// Puts finished text on disk.
 public enum FileWriter {
+  /// Refuses paths that cannot be written, before the work whose result they are for; a missing path passes.
+  ///
+  /// - Throws: `FileError` where `write` would throw it now.
+  public static func check(_ paths: String?...) throws(FileError) {
+    for path in paths.compactMap(\.self) {
+      let target = try target(path)
+      let folder = target.deletingLastPathComponent().path
+      // With a slash at its end, the name of something that is not a folder is an error too.
+      guard unsafe access(folder + "/", W_OK | X_OK) == 0 else {
+        throw FileError(
+          path: path, reason: unsafe String(cString: strerror(errno)))
+      }
+    }
+  }
+
   /// Writes `text` in UTF-8 to `path`: all of it or nothing.
   ///
   /// The text goes to a temporary file in the same folder, which then takes the place of what was there. A
@@ -21,20 +36,27 @@ public enum FileWriter {
   /// - Throws: `FileError` where the folder is missing or closed to us, or `path` exists and is not a plain
   ///   file (a folder, a device).
   public static func write(_ text: String, to path: String) throws(FileError) {
-    let target = URL(fileURLWithPath: path).resolvingSymlinksInPath()
+    try write(Data(text.utf8), to: path)
+  }
+
+  /// Writes bytes as `write` writes text.
+  public static func write(_ bytes: Data, to path: String) throws(FileError) {
+    let target = try target(path)
     do {
-      if let type = try? FileManager.default.attributesOfItem(atPath: target.path)[.type]
-        as? FileAttributeType,
-        type != .typeRegular
-      {
-        throw FileError(path: path, reason: "it exists and is not a plain file")
-      }
-      try Data(text.utf8).write(to: target, options: .atomic)
-    } catch let error as FileError {
-      throw error
+      try bytes.write(to: target, options: .atomic)
     } catch {
       throw FileError(path: path, reason: reason(for: error))
     }
+  }
+
+  /// The plain file, there already or not, that a path leads to.
+  private static func target(_ path: String) throws(FileError) -> URL {
+    let target = URL(fileURLWithPath: path).resolvingSymlinksInPath()
+    let type = try? FileManager.default.attributesOfItem(atPath: target.path)[.type] as? FileAttributeType
+    guard type == nil || type == .typeRegular else {
+      throw FileError(path: path, reason: "it exists and is not a plain file")
+    }
+    return target
   }
 
   /// The system's message where there is one: Foundation's own speaks of "the operation".

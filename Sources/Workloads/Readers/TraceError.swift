@@ -26,7 +26,8 @@ public struct TraceError: Error, Hashable, Sendable, CustomStringConvertible {
   public let line: Int?
   /// The field as the file names it: `hash_ids[3]`, `workload.axes.total_q`; nil where a whole line is meant.
   public let field: String?
-  /// What the file has there, shortened to 80 characters; nil for a missing field.
+  /// What the file has there, shortened to 80 characters and with `?` for those that would command a terminal; nil for
+  /// a missing field.
   public let value: String?
   /// What would have been right.
   public let requirement: String
@@ -39,8 +40,15 @@ public struct TraceError: Error, Hashable, Sendable, CustomStringConvertible {
     self.file = file
     self.line = line
     self.field = field
-    self.value = value.map { $0.count > 80 ? $0.prefix(79) + "…" : $0 }
+    self.value = value.map { value in
+      let printable = String(value.map { $0.unicodeScalars.contains(where: Self.isControl) ? "?" : $0 })
+      return printable.count > 80 ? printable.prefix(79) + "…" : printable
+    }
     self.requirement = requirement
+  }
+
+  private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+    scalar.properties.generalCategory == .control
   }
 
   /// One line: `trace.jsonl:17: input_length = -3: must be 1 to 2147483647 (outOfRange)`.

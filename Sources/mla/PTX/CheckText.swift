@@ -20,6 +20,7 @@ struct CheckText: ParsableCommand {
   @Option(help: "Write the result to a JSON file.") var json: String?
 
   func run() throws {
+    try FileWriter.check(json)
     let text = try PTXFile.text(file)
     var result = Result(file: file)
     do throws(ParseError) {

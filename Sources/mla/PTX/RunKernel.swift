@@ -70,7 +70,9 @@ struct RunKernel: ParsableCommand {
   }
 
   func run() throws {
+    try FileWriter.check(trace, json)
     let recipe = try recipe()
+    try recipe.checkDumps()
     let gpu = SimulatedGPU(
       device.device, threadCount: threads, trace: trace == nil ? nil : TraceRequest())
     let module = try gpu.load(ptx: PTXFile.text(file))

@@ -99,15 +99,16 @@ struct RunRecipe {
     }
   }
 
+  /// Refuses files that could not be written.
+  func checkDumps() throws {
+    for (_, path) in dumps { try FileWriter.check(path) }
+  }
+
   /// Writes buffers to files.
   func dump(_ memory: [String: DeviceMemory], _ gpu: SimulatedGPU) throws {
     for (name, path) in dumps {
       let (_, bytes) = try contents(name, memory, gpu)
-      do {
-        try Data(bytes).write(to: URL(fileURLWithPath: path))
-      } catch {
-        throw ItemError("cannot write \(path): \(error.localizedDescription)")
-      }
+      try FileWriter.write(Data(bytes), to: path)
     }
   }
 
