@@ -23,6 +23,7 @@ let package = Package(
     .library(name: "GPUDeviceConformance", targets: ["GPUDeviceConformance"]),
     .library(name: "HopperSimulator", targets: ["HopperSimulator"]),
     .library(name: "Workloads", targets: ["Workloads"]),
+    .library(name: "LatentAttentionC", type: .dynamic, targets: ["LatentAttentionC"]),
     .executable(name: "mla", targets: ["mla"]),
   ],
   dependencies: [
@@ -48,6 +49,14 @@ let package = Package(
     .target(name: "AssemblerTools", swiftSettings: checked),
     .target(name: "Workloads", dependencies: ["LatentAttention"], swiftSettings: checked),
     .target(name: "Reports", dependencies: ["LatentAttention"], swiftSettings: checked),
+    .target(name: "LatentAttentionHeader"),
+    .target(
+      name: "LatentAttentionC",
+      dependencies: [
+        "LatentAttentionHeader", "LatentAttention", "CPUEngine", "GPUDevice", "HopperEngine",
+        "HopperSimulator",
+      ],
+      swiftSettings: checked),
     .executableTarget(
       name: "gpu-check", dependencies: ["GPUDevice", "GPUDeviceConformance", "HopperSimulator"],
       swiftSettings: checked),
@@ -101,6 +110,10 @@ let package = Package(
         "ExampleKernels", "TestSupport",
       ],
       swiftSettings: checked),
+    .testTarget(
+      name: "LatentAttentionCTests",
+      dependencies: ["LatentAttentionC", "LatentAttentionHeader", "LatentAttention", "TestSupport"],
+      exclude: ["Programs"], swiftSettings: checked),
     .testTarget(name: "CommandTests", dependencies: ["mla"], swiftSettings: checked),
   ],
   cLanguageStandard: .gnu17

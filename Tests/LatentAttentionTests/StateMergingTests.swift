@@ -41,6 +41,47 @@ import Testing
     #expect(merged.lse == [0.5, -3, -.infinity])
   }
 
+  /// Strided tensors, into a state's own memory: as with arrays.
+  @Test(arguments: [ElementType.float32, .bfloat16])
+  func tensorsMergeAsArraysDo(type: ElementType) throws {
+    let values = (0..<12).map { Float($0 * $0 % 7) }
+    let lses: [Float] = [0.5, -1, -.infinity, 2]
+    let whole = try OwnedTensor(type, (2, 2, 3), values)
+    let wholeLSE = try OwnedTensor(.float32, (2, 2, 1), lses)
+    // Two states of two tokens and one head, which interleave.
+    func part(_ tensor: OwnedTensor, _ state: Int) throws -> MutableTensorView {
+      let view = tensor.view
+      let bytes = view.elementType.byteCount
+      return unsafe try MutableTensorView(
+        UnsafeMutableRawBufferPointer(
+          start: tensor.rows.baseAddress + state * view.innerStride * bytes,
+          count: (view.outerStride + view.width) * bytes), view.elementType, shape: (2, 1, view.width),
+        strides: (view.outerStride, 0))
+    }
+    let outputs = try [part(whole, 0), part(whole, 1)]
+    let stateLSEs = try [part(wholeLSE, 0), part(wholeLSE, 1)]
+    let expected = try AttentionStates.merge(
+      [
+        (Array(values[0..<3] + values[6..<9]), [lses[0], lses[2]]),
+        (Array(values[3..<6] + values[9..<12]), [lses[1], lses[3]]),
+      ], width: 3)
+    try AttentionStates.merge(
+      zip(outputs, stateLSEs).map { (output: $0.view, lse: $1.view) }, into: outputs[0], lse: stateLSEs[0])
+    for token in 0..<2 {
+      expectClose(
+        outputs[0].view.row(token, 0), Array(expected.output[token * 3..<token * 3 + 3]),
+        within: Float(2 * type.roundingError))
+      #expect(stateLSEs[0].view.row(token, 0) == [expected.lse[token]])
+    }
+    expectProblem(.overlap, "output") {
+      try AttentionStates.merge(
+        [(output: whole.view, lse: wholeLSE.view)],
+        into: unsafe try MutableTensorView(
+          UnsafeMutableRawBufferPointer(start: whole.rows.baseAddress, count: 12 * type.byteCount), type,
+          shape: (2, 2, 3), strides: (3, 6)), lse: wholeLSE.rows)
+    }
+  }
+
   @Test func largeLSEsDoNotOverflow() throws {
     for offset in [-30_000, -1000, 1000, 30_000] as [Float] {
       for base in [LogarithmBase.natural, .two] {

@@ -117,6 +117,25 @@ public struct Batch: Hashable, Sendable {
     return isCausal ? max(0, length - queryCount(request) + token + 1) : length
   }
 
+  /// Pages of the smallest pool that holds all pages that a batch of these fields needs; garbage in other entries does
+  /// not count. For fields that the initialiser refuses, some number.
+  /// - Complexity: O(needed pages).
+  public static func neededPageCount(
+    pageOffsets: [Int], pageIndices: [Int32], keyLengths: [Int], pageSize: Int
+  ) -> Int {
+    guard pageSize >= 1, pageOffsets.count > keyLengths.count else { return 0 }
+    var count = 0
+    for (request, length) in keyLengths.enumerated() where length > 0 {
+      let first = max(0, pageOffsets[request])
+      let needed = (length - 1) / pageSize + 1
+      let end = min(
+        pageOffsets[request + 1], pageIndices.count, first.addingReportingOverflow(needed).partialValue)
+      guard first < end else { continue }
+      for page in pageIndices[first..<end] { count = max(count, Int(page) + 1) }
+    }
+    return count
+  }
+
   private static func checkOffsets(
     _ offsets: ArraySlice<Int>, field: String, limit: Int
   ) throws(ProblemError) {
