@@ -4,11 +4,11 @@ import Testing
 /// Hazards of copies that run beside the warps: each with a right kernel and a broken one.
 @Suite("Hazards of asynchronous copies")
 struct HazardAsynchronousTests {
-  private static let bulkLoad =
+  static let bulkLoad =
     "@%p1 cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%r2], [%rd1], 256, [%r4];"
 
   /// An mbarrier for one arrival and so many bytes.
-  private static func barrier(_ byteCount: Int, cluster: Bool = false) -> String {
+  static func barrier(_ byteCount: Int, cluster: Bool = false) -> String {
     """
     @%p1 mbarrier.init.shared::cta.b64 [%r4], 1;
     fence.mbarrier_init.release.cluster;
@@ -18,7 +18,7 @@ struct HazardAsynchronousTests {
     """
   }
 
-  private static let wait = """
+  static let wait = """
 
     WAIT:
     mbarrier.try_wait.parity.shared::cta.b64 %p2, [%r4], 0;

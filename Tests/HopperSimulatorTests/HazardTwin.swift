@@ -105,7 +105,8 @@ struct HazardTwin: Sendable, CustomTestStringConvertible {
     #expect(Set(wrong.findings.map(\.kind)).subtracting(also) == [kind], "\(text)")
   }
 
-  private func line(_ number: Int) -> Substring? {
+  /// A line of the broken kernel.
+  func line(_ number: Int) -> Substring? {
     let lines = Self.text(broken).split(separator: "\n", omittingEmptySubsequences: false)
     return lines.indices.contains(number - 1) ? lines[number - 1] : nil
   }

@@ -92,3 +92,20 @@ struct PendingEvent {
   var sequence: Int
   var action: (Interpreter) throws(SimulationError) -> Void
 }
+
+/// What started a copy, to say where when it goes wrong later: its block may have ended by then.
+struct CopyOrigin {
+  private let program: Program
+  private let statement: Int32
+  private let block: Int
+  private let warp: Int
+
+  init(_ i: DecodedInstruction, _ warp: Warp, _ place: Int) {
+    program = warp.fragments[place].frame.program
+    statement = i.statement
+    block = warp.block.index
+    self.warp = warp.index
+  }
+
+  var place: ExecutionPlace { ExecutionPlace(program, Int(statement), block: block, warp: warp) }
+}

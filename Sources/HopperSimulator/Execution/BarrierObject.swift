@@ -12,7 +12,7 @@ struct BarrierObject: Equatable {
 
   static let maximumCount = 1 << 20 - 1
   private static let transactionBias = 1 << 21
-  static let maximumTransactions = 1 << 20 - 1
+  private static let maximumTransactions = 1 << 20 - 1
 
   init(count: Int) {
     pending = count
@@ -33,6 +33,17 @@ struct BarrierObject: Equatable {
   var bits: UInt64 {
     UInt64(pending) | UInt64(expected) << 20 | UInt64(transactions + Self.transactionBias) << 40
       | UInt64(parity) << 62 | 1 << 63
+  }
+
+  /// Whether the count of bytes is in its range (PTX ISA 9.7.13.15.2).
+  var isCountable: Bool { transactions.magnitude <= Self.maximumTransactions }
+
+  func overflowText(_ arrivals: Int, _ address: UInt64) -> String {
+    "mbarrier at 0x\(String(address, radix: 16)): \(arrivals) arrivals, \(pending) pending"
+  }
+
+  func transactionText(_ address: UInt64) -> String {
+    "mbarrier at 0x\(String(address, radix: 16)): a tx-count of \(transactions) is out of range"
   }
 
   /// Ends the phase if nothing is missing; true when it did.
@@ -114,27 +125,29 @@ extension Interpreter {
   ) throws(SimulationError) {
     var object = object
     var arrivals = 0
+    var isExpecting = i.opcode == .barrierObjectExpect
     switch i.opcode {
     case .barrierObjectExpect: object.transactions += count
     case .barrierObjectComplete: object.transactions -= count
     default:
-      let expectsBytes = i.operation & 2 != 0
-      if expectsBytes { object.transactions += count }
-      arrivals = expectsBytes ? 1 : count
+      isExpecting = i.operation & 2 != 0
+      if isExpecting { object.transactions += count }
+      arrivals = isExpecting ? 1 : count
       if i.modifiers & 1 == 0 { unsafe lanes.doubleWords(i.d)[lane] = object.bits }
       if i.operation & 1 != 0 { object.expected -= 1 }
     }
+    let site = site(i, warp, place)
+    let access = warp.hazards?.access(.synchronizingWrite, site)
     guard arrivals <= object.pending, object.expected >= 0 else {
-      throw error(
-        .badOperand(
-          "mbarrier at 0x\(String(address, radix: 16)): \(arrivals) arrivals, \(object.pending) pending"),
-        i, warp, place)
+      checkOverflow(arrivals, object, access, address, in: warp.block.cluster)
+      throw error(.badOperand(object.overflowText(arrivals, address)), i, warp, place)
     }
-    guard object.transactions.magnitude <= BarrierObject.maximumTransactions else {
-      throw error(.badOperand("mbarrier with a tx-count of \(object.transactions)"), i, warp, place)
+    guard object.isCountable else {
+      checkCount(object, access, address, in: warp.block.cluster)
+      throw error(.badOperand(object.transactionText(address)), i, warp, place)
     }
     object.pending -= arrivals
-    checkArrival(at: address, site(i, warp, place), warp, arrives: arrivals > 0)
+    checkArrival(at: address, site, warp, arrives: arrivals > 0, expects: isExpecting)
     unsafe store(object, memory, address, in: warp.block.cluster, at: warp.time)
   }
 
@@ -152,27 +165,59 @@ extension Interpreter {
     }
   }
 
-  /// Bytes of an asynchronous copy have come, or an asynchronous operation has arrived.
-  func complete(bytes: Int, arrivals: Int = 0, at address: UInt64, in cluster: Cluster, time: UInt64) {
-    let rank = Int(address >> AddressWindow.sharedBits)
-    let offset = Int(address & (1 << AddressWindow.sharedBits - 1))
-    guard rank < cluster.blocks.count, offset + 8 <= cluster.blocks[rank].sharedByteCount else { return }
-    let memory = unsafe cluster.blocks[rank].shared + offset
-    guard var object = BarrierObject(bits: unsafe memory.load(as: UInt64.self)) else { return }
-    object.transactions -= bytes
-    object.pending -= min(arrivals, object.pending)
+  /// Bytes of an asynchronous copy have come.
+  func complete(
+    _ byteCount: Int, at address: UInt64, in cluster: Cluster, time: UInt64, _ access: Access?,
+    _ origin: CopyOrigin
+  ) throws(SimulationError) {
+    checkArrival(of: access, at: address, in: cluster)
+    guard let (memory, old) = unsafe object(address, in: cluster) else { return }
+    var object = old
+    object.transactions -= byteCount
+    if !object.isCountable {
+      checkCount(object, access, address, in: cluster)
+      throw SimulationError(reason: .badOperand(object.transactionText(address)), place: origin.place)
+    }
     unsafe store(object, memory, address, in: cluster, at: time)
   }
 
-  /// Makes the phase of an mbarrier wait for more arrivals.
-  func addPending(_ count: Int, at address: UInt64, in cluster: Cluster) {
+  /// A thread's `cp.async` so far are done, and it arrives.
+  func arrive(
+    at address: UInt64, in cluster: Cluster, time: UInt64, _ access: Access?, _ origin: CopyOrigin
+  ) throws(SimulationError) {
+    guard let (memory, old) = unsafe object(address, in: cluster) else { return }
+    var object = old
+    if object.pending == 0 {
+      checkOverflow(1, object, access, address, in: cluster)
+      throw SimulationError(reason: .badOperand(object.overflowText(1, address)), place: origin.place)
+    }
+    object.pending -= 1
+    unsafe store(object, memory, address, in: cluster, at: time)
+  }
+
+  /// Makes the phase of an mbarrier wait for one arrival more.
+  func addPending(at address: UInt64, in cluster: Cluster, _ origin: CopyOrigin) throws(SimulationError) {
+    guard let (memory, old) = unsafe object(address, in: cluster) else { return }
+    var object = old
+    guard object.pending < BarrierObject.maximumCount else {
+      throw SimulationError(
+        reason: .badOperand("mbarrier with more than \(BarrierObject.maximumCount) pending arrivals"),
+        place: origin.place)
+    }
+    object.pending += 1
+    unsafe memory.storeBytes(of: object.bits, as: UInt64.self)
+  }
+
+  /// The mbarrier at a shared address of the cluster, and its memory; nil when there is none.
+  @unsafe private func object(_ address: UInt64, in cluster: Cluster) -> (
+    memory: UnsafeMutableRawPointer, object: BarrierObject
+  )? {
     let rank = Int(address >> AddressWindow.sharedBits)
     let offset = Int(address & (1 << AddressWindow.sharedBits - 1))
-    guard rank < cluster.blocks.count, offset + 8 <= cluster.blocks[rank].sharedByteCount else { return }
+    guard rank < cluster.blocks.count, offset + 8 <= cluster.blocks[rank].sharedByteCount else { return nil }
     let memory = unsafe cluster.blocks[rank].shared + offset
-    guard var object = BarrierObject(bits: unsafe memory.load(as: UInt64.self)) else { return }
-    object.pending += count
-    unsafe memory.storeBytes(of: object.bits, as: UInt64.self)
+    guard let object = BarrierObject(bits: unsafe memory.loadUnaligned(as: UInt64.self)) else { return nil }
+    return unsafe (memory, object)
   }
 
   private func wake(_ address: UInt64, in cluster: Cluster, at time: UInt64) {

@@ -49,6 +49,8 @@ enum Outcome {
   private(set) var endTime: UInt64 = 0
   /// Warps that are written down and have ended.
   private(set) var tracedWarps: [TracedWarp] = []
+  /// What has stopped it, if that is one of the things that are checked.
+  private(set) var fault: HazardFinding?
   /// The allocation that was used last.
   var lastAllocation: GlobalMemory.Allocation?
   /// Two rows for results that only some lanes keep.
@@ -159,6 +161,21 @@ enum Outcome {
 
   /// Runs all warps, and lets data arrive, up to a time. Returns whether anything happened.
   func run(until end: UInt64) throws(SimulationError) -> Bool {
+    try noting { () throws(SimulationError) in try runWarps(until: end) }
+  }
+
+  /// Notes the error that something ends with.
+  private func noting<Result>(_ body: () throws(SimulationError) -> Result) throws(SimulationError) -> Result
+  {
+    do throws(SimulationError) {
+      return try body()
+    } catch {
+      if launch.global != nil { fault = HazardFinding(error, kernel: launch.program.function.name) }
+      throw error
+    }
+  }
+
+  private func runWarps(until end: UInt64) throws(SimulationError) -> Bool {
     let before = instructionCount
     var hasArrived = false
     while true {
@@ -207,7 +224,7 @@ enum Outcome {
   func takeTurn(_ warp: Warp, _ place: Int) throws(SimulationError) {
     warp.fragments[place].wait = .nothing
     warp.fragments[place].isGranted = true
-    try run(warp, place, until: warp.time + 1)
+    try noting { () throws(SimulationError) in try run(warp, place, until: warp.time + 1) }
     warp.publish()
   }
 

@@ -75,27 +75,30 @@ public struct SimulationError: Error, Sendable, CustomStringConvertible {
   public var place: ExecutionPlace?
 
   /// Reason and place in words.
+  public var description: String { place.map { "\($0)\n  \(reason)" } ?? "\(reason)" }
+}
+
+extension SimulationError.Reason: CustomStringConvertible {
+  /// The reason in words.
   public var description: String {
-    let text =
-      switch reason {
-      case .noSuchKernel(let name): "the module has no kernel '\(name)'"
-      case .badLaunch(let field, let value, let requirement):
-        "\(field) is \(value), but must be \(requirement)"
-      case .parameterSize(let given, let expected):
-        "the parameter block has \(given) bytes, the kernel takes \(expected)"
-      case .unsupportedInstruction(let spelling): "the simulator does not have '\(spelling)'"
-      case .outOfBounds(let space, let address, let byteCount, let lane):
-        "lane \(lane): \(byteCount) bytes at \(Self.hexadecimal(address)) are outside of \(space) memory"
-      case .misaligned(let space, let address, let byteCount, let lane):
-        "lane \(lane): \(space) address \(Self.hexadecimal(address)) is not a multiple of \(byteCount)"
-      case .deadlock(let waits): "deadlock:\n  " + waits.joined(separator: "\n  ")
-      case .trap: "trap"
-      case .badOperand(let text): text
-      case .undefinedFunction(let name): "the function '\(name)' has no body"
-      case .outOfMemory(let byteCount): "no memory for \(byteCount) bytes"
-      case .instructionLimit(let count): "more than \(count) instructions"
-      }
-    return place.map { "\($0)\n  \(text)" } ?? text
+    switch self {
+    case .noSuchKernel(let name): "the module has no kernel '\(name)'"
+    case .badLaunch(let field, let value, let requirement):
+      "\(field) is \(value), but must be \(requirement)"
+    case .parameterSize(let given, let expected):
+      "the parameter block has \(given) bytes, the kernel takes \(expected)"
+    case .unsupportedInstruction(let spelling): "the simulator does not have '\(spelling)'"
+    case .outOfBounds(let space, let address, let byteCount, let lane):
+      "lane \(lane): \(byteCount) bytes at \(Self.hexadecimal(address)) are outside of \(space) memory"
+    case .misaligned(let space, let address, let byteCount, let lane):
+      "lane \(lane): \(space) address \(Self.hexadecimal(address)) is not a multiple of \(byteCount)"
+    case .deadlock(let waits): "deadlock:\n  " + waits.joined(separator: "\n  ")
+    case .trap: "trap"
+    case .badOperand(let text): text
+    case .undefinedFunction(let name): "the function '\(name)' has no body"
+    case .outOfMemory(let byteCount): "no memory for \(byteCount) bytes"
+    case .instructionLimit(let count): "more than \(count) instructions"
+    }
   }
 
   private static func hexadecimal(_ address: UInt64) -> String { "0x" + String(address, radix: 16) }

@@ -1,8 +1,9 @@
 import GPUDevice
 
-/// Something that a program did which the device would let pass in silence, and which makes its result depend on luck.
+/// Something that a program did which makes its result depend on luck, or which keeps it from coming to an end. Much of it
+/// the device would let pass in silence.
 ///
-/// What stops a kernel is no finding but an error, see ``SimulationError``.
+/// What makes going on impossible ends the launch with a ``SimulationError`` as well.
 public struct HazardFinding: LaunchFinding, Hashable, Codable {
   /// What is wrong. <doc:ReadingAFinding> says what each means and what usually repairs it.
   public enum Kind: String, Sendable, Hashable, Codable, CaseIterable {
@@ -21,8 +22,11 @@ public struct HazardFinding: LaunchFinding, Hashable, Codable {
     case overwrittenInFlight = "overwritten in flight"
     /// An mbarrier is used before its initialisation is ordered before that use.
     case barrierNotInitialised = "mbarrier used before its initialisation"
-    /// Bytes arrive at an mbarrier in another phase than that in which the copy began.
+    /// Bytes arrive at an mbarrier in another phase than that in which the copy began; or fewer than it waits for; or
+    /// its count of them leaves its range.
     case transactionMismatch = "transaction count mismatch"
+    /// More arrivals at an mbarrier than its phase waits for.
+    case arrivalOverflow = "arrival count overflow"
     /// Warps arrive at one named barrier with different counts, or more of them than it waits for.
     case barrierCountMismatch = "barrier count mismatch"
     /// Not all threads of the warp execute an `.aligned` instruction together.
@@ -43,6 +47,12 @@ public struct HazardFinding: LaunchFinding, Hashable, Codable {
     case accessAfterExit = "access after exit"
     /// `setmaxnreg` asks for more than there is, or moves in the direction that it does not name.
     case registerBudget = "register budget"
+    /// An access, or an operand that a descriptor describes, is not all in memory that the program has.
+    case outOfBounds = "out of bounds"
+    /// An address is not a multiple of what the access needs.
+    case misaligned = "misaligned access"
+    /// Nothing can go on, and this waits.
+    case deadlock
   }
 
   /// What is wrong.
@@ -66,5 +76,22 @@ public struct HazardFinding: LaunchFinding, Hashable, Codable {
     let otherText = other.map { "\n  other: \($0)" } ?? ""
     let countText = count > 1 ? "\n  \(count) times" : ""
     return "\(kind.rawValue): \(place)\(where_)\n  \(detail)\(otherText)\(countText)"
+  }
+}
+
+extension HazardFinding {
+  /// What an error that ended a kernel says of memory; nil of other errors.
+  init?(_ error: SimulationError, kernel: String) {
+    guard let place = error.place else { return nil }
+    switch error.reason {
+    case .outOfBounds(_, let address, _, _):
+      self.init(.outOfBounds, kernel, place, address, "\(error.reason)")
+    case .misaligned(_, let address, _, _): self.init(.misaligned, kernel, place, address, "\(error.reason)")
+    default: return nil
+    }
+  }
+
+  private init(_ kind: Kind, _ kernel: String, _ place: ExecutionPlace, _ address: UInt64, _ detail: String) {
+    self.init(kind: kind, kernel: kernel, place: place, address: address, detail: detail, count: 1)
   }
 }

@@ -9,8 +9,9 @@ final class ObjectHazards {
   /// What those had seen who have arrived in this phase, and in those that have ended.
   private var pending = Causality()
   private var released = Causality()
-  /// What made it.
-  private var initialisation: Access
+  /// What made it, and what has made it wait for bytes last.
+  private(set) var initialisation: Access
+  var lastExpectation: Access?
   /// By warp, its last wait that has waited for nothing new.
   private(set) var staleWaits: [Int32: Access] = [:]
 

@@ -83,7 +83,7 @@ final class GridRun {
     for interpreter in interpreters {
       for cluster in interpreter.clusters { if let hazards = cluster?.hazards { all.merge(hazards.log) } }
     }
-    return all.findings
+    return all.findings + interpreters.compactMap(\.fault)
   }
 
   /// Whether all its blocks have ended, and what they have started has arrived.

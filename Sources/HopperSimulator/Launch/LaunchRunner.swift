@@ -55,6 +55,7 @@ final class LaunchRunner {
       let hasRetired = retire(at: end)
       let isAsking = interpreters.contains { !$0.requests.isEmpty }
       guard hasRun || hasAnswered || hasTurned || hasRetired || isAsking else {
+        for interpreter in interpreters { interpreter.reportWaits() }
         throw SimulationError(reason: .deadlock(interpreters.flatMap(\.waits)))
       }
       if running.contains(where: { $0.instructionCount > instructionLimit }) {
@@ -213,44 +214,5 @@ extension Interpreter {
   /// nothing will.
   var nextTime: UInt64 {
     min(warpTime, events.first?.time ?? .max, requests.firstTime)
-  }
-
-  /// Who waits for what, in words.
-  var waits: [String] {
-    warps.filter { $0.live != 0 }.flatMap { warp in
-      warp.fragments.map { fragment in
-        let program = fragment.frame.program
-        let statement = unsafe Int(program.code.base[fragment.index].statement)
-        return "\(ExecutionPlace(program, statement, warp)) waits for \(words(fragment.wait, warp))"
-      }
-    }
-  }
-
-  private func words(_ wait: Wait, _ warp: Warp) -> String {
-    switch wait {
-    case .nothing: return "nothing"
-    case .barrier(let number):
-      let barrier = warp.block.barriers[number]
-      let expected = barrier.expected > 0 ? barrier.expected : warp.block.liveWarpCount * 32
-      return "barrier \(number): \(barrier.arrived) of \(expected) threads have arrived"
-    case .object(let address, let parity):
-      let offset = Int(address & (1 << AddressWindow.sharedBits - 1))
-      let block = warp.block.cluster.blocks[Int(address >> AddressWindow.sharedBits)]
-      let object = BarrierObject(bits: unsafe (block.shared + offset).load(as: UInt64.self))
-      let state = object.map {
-        "\($0.pending) of \($0.expected) arrivals and \($0.transactions) bytes are missing"
-      }
-      return
-        "the phase of parity \(parity) of the mbarrier at 0x\(String(address, radix: 16)): \(state ?? "it is gone")"
-    case .cluster:
-      return
-        "the cluster's barrier: \(warp.block.cluster.arrivedWarpCount) of \(warp.block.cluster.liveWarpCount) warps have arrived"
-    case .lanes(let mask): return "lanes 0x\(String(mask, radix: 16)) of its warp"
-    case .turn: return "its turn"
-    case .memory: return "data from memory"
-    case .registers: return "registers: \(warp.block.freeRegisters) of the block are free"
-    case .grid: return "the grid before"
-    case .products: return warp.block.warpgroup(of: warp).waits
-    }
   }
 }
