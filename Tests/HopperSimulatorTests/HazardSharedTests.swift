@@ -85,6 +85,15 @@ struct HazardSharedTests {
       fault: ("WAIT:", "ld.shared.u32 %r11, [%r6];\nWAIT:"), sites: ["ld.shared", "st.shared"],
       also: [.uninitialisedShared]),
     HazardTwin(
+      kind: .sharedRace, name: "lanes that store different values at once", threads: 32,
+      body: "and.b32 %r8, %r1, 7;\nshl.b32 %r9, %r8, 2; add.u32 %r9, %r9, %r2;\nst.shared.u32 [%r9], %r8;",
+      fault: ("[%r9], %r8;", "[%r9], %r1;"), sites: ["st.shared"]),
+    HazardTwin(
+      kind: .sharedRace, name: "lanes whose bytes differ where only these are stored", threads: 32,
+      body: "and.b32 %r8, %r1, 3;\nadd.u32 %r9, %r8, %r2;\nshl.b32 %r10, %r1, 8;\n"
+        + "st.shared.u8 [%r9], %r10;",
+      fault: ("%r1, 8;", "%r1, 5;"), sites: ["st.shared.u8"]),
+    HazardTwin(
       kind: .barrierNotInitialised,
       name: "a use of an mbarrier before the barrier that follows its initialisation",
       body: """
@@ -104,7 +113,8 @@ struct HazardSharedTests {
     HazardTwin(
       kind: .barrierCountMismatch, name: "warps that expect different counts",
       body: "setp.lt.u32 %p2, %r1, 32;\n@%p2 bar.sync 1, 64;\n@!%p2 bar.sync 1, 64;",
-      fault: ("@!%p2 bar.sync 1, 64;", "@!%p2 bar.sync 1, 96;"), sites: ["bar.sync", "bar.sync"]),
+      fault: ("@!%p2 bar.sync 1, 64;", "@!%p2 bar.sync 1, 96;"), sites: ["bar.sync", "bar.sync"],
+      also: [.deadlock]),
     HazardTwin(
       kind: .divergentAligned, name: "a barrier on two ways through a warp",
       body: """
@@ -120,7 +130,7 @@ struct HazardSharedTests {
     HazardTwin(
       kind: .divergentAligned, name: "a predicate that differs within the warp",
       body: "setp.lt.u32 %p2, %r1, 64;\n@%p2 bar.sync 0;",
-      fault: ("%r1, 64", "%r1, 40"), sites: ["bar.sync"]),
+      fault: ("%r1, 64", "%r1, 40"), sites: ["bar.sync"], also: [.deadlock]),
   ]
 
   @Test("The right kernel gives no finding, the broken one this", arguments: twins)

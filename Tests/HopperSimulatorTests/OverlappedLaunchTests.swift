@@ -8,14 +8,17 @@ import Testing
 struct OverlappedLaunchTests {
   /// `produce` lets the next grid start, computes for long, and stores; `consume` computes as long, waits, and adds what
   /// was stored to when its block began. `meet` waits for a flag that `flag` sets before it waits for `meet`.
-  private static func text(letsStart: Bool) -> String {
-    func loop(_ label: String) -> String {
+  private static func text(
+    letsStart: Bool = true, consumerSteps: Int = 1000,
+    load: String = "griddepcontrol.wait;\nld.global.u32 %r1, [%d3];"
+  ) -> String {
+    func loop(_ steps: Int) -> String {
       """
         mov.u32 %r3, 0;
-      \(label):
+      SPIN:
         add.u32 %r3, %r3, 1;
-        setp.lt.u32 %p, %r3, 1000;
-        @%p bra \(label);
+        setp.lt.u32 %p, %r3, \(steps);
+        @%p bra SPIN;
       """
     }
     let registers = ".reg .pred %p; .reg .b32 %r<6>; .reg .b64 %d<8>;"
@@ -26,7 +29,7 @@ struct OverlappedLaunchTests {
       .visible .entry produce(.param .u64 out) {
         \(registers)
         \(letsStart ? "griddepcontrol.launch_dependents;" : "")
-        \(loop("SPIN"))
+        \(loop(1000))
         mov.u32 %r0, %ctaid.x;
         mul.wide.u32 %d0, %r0, 4;
         ld.param.u64 %d1, [out];
@@ -38,15 +41,14 @@ struct OverlappedLaunchTests {
       .visible .entry consume(.param .u64 in, .param .u64 out, .param .u64 times) {
         \(registers)
         mov.u64 %d6, %clock64;
-        \(loop("SPIN"))
+        \(loop(consumerSteps))
         mov.u32 %r0, %ctaid.x;
         mul.wide.u32 %d0, %r0, 4;
         ld.param.u64 %d1, [in];
         ld.param.u64 %d2, [out];
         add.u64 %d3, %d1, %d0;
         add.u64 %d4, %d2, %d0;
-        griddepcontrol.wait;
-        ld.global.u32 %r1, [%d3];
+        \(load)
         st.global.u32 [%d4], %r1;
         ld.param.u64 %d5, [times];
         mul.wide.u32 %d0, %r0, 8;
@@ -164,6 +166,43 @@ struct OverlappedLaunchTests {
     guard case .kernelFailed("meet", _) = error else {
       Issue.record("\(String(describing: error))")
       return
+    }
+  }
+
+  /// What is found when a consumer loads in some way, from what the producer stores or from elsewhere.
+  private func findings(
+    load: String, consumerSteps: Int = 1000, isShared: Bool = true
+  ) throws -> [HazardFinding] {
+    let gpu = SimulatedGPU()
+    let module = try gpu.load(ptx: Self.text(consumerSteps: consumerSteps, load: load))
+    let memory = try gpu.upload([UInt32](repeating: 0, count: 64))
+    let (produced, consumed) = (memory.address, memory.address.advanced(by: 64))
+    var configuration = LaunchConfiguration(grid: Extent(4), block: Extent(1))
+    try gpu.defaultStream.launch(module.kernel("produce"), configuration, arguments: [.address(produced)])
+    configuration.allowsEarlyStart = true
+    let source = isShared ? produced : memory.address.advanced(by: 192)
+    try gpu.defaultStream.launch(
+      module.kernel("consume"), configuration,
+      arguments: [.address(source), .address(consumed), .address(consumed.advanced(by: 64))])
+    try gpu.synchronize()
+    return gpu.takeFindings().compactMap { $0 as? HazardFinding }
+  }
+
+  @Test("A grid that reads before griddepcontrol.wait what the one before writes is noticed")
+  func missingWait() throws {
+    let (wait, load) = ("griddepcontrol.wait;", "ld.global.u32 %r1, [%d3];")
+    #expect(try findings(load: wait + load) == [])
+    // Memory that the grids do not share needs no wait.
+    #expect(try findings(load: load, isShared: false) == [])
+    // The consumer reads after the producer has written, and before.
+    for (steps, last) in [(3000, "consume"), (1, "produce")] {
+      let found = try findings(load: load + wait, consumerSteps: steps)
+      #expect(found.map(\.kind) == [.missingGridWait], "\(found)")
+      #expect(found.first?.count == 4)
+      #expect(found.first?.kernel == last)
+      let places = found.flatMap { [$0.place, $0.other].compactMap { $0 } }
+      #expect(Set(places.map(\.function)) == ["produce", "consume"])
+      #expect(Set(places.map { String($0.instruction.prefix(9)) }) == ["st.global", "ld.global"])
     }
   }
 

@@ -121,7 +121,8 @@ extension Interpreter {
       lanes.forEachActiveLane { lane in
         guard sources >> UInt32(lane) & 1 == 1 else { return }
         let size = ignored >> UInt32(lane) & 1 == 1 ? 0 : min(Int(lanes.word(i.d, lane)), byteCount)
-        checkGlobal(.read, lanes.doubleWord(i.b, lane), size, site(i, warp, place), warp, hazards)
+        checkGlobal(
+          .read, lanes.doubleWord(i.b, lane), size, site(i, warp, place), warp, hazards, isAsynchronous: true)
       }
     }
     let group = warp.asynchronous.copies.addPending()

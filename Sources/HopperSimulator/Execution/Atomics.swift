@@ -36,6 +36,7 @@ extension Interpreter {
         }
       }
     }
+    checkAtomicEnd(i, warp)
     time(access, i, lanes.active, warp, place, hasResult: i.opcode == .atomic)
     return .next
   }

@@ -85,10 +85,10 @@ extension Interpreter {
     }
     guard let move = moves.first else { return }
     if fromSpace == .global {
-      checkGlobal(.read, from, move.byteCount, site, warp, hazards)
+      checkGlobal(.read, from, move.byteCount, site, warp, hazards, isAsynchronous: true)
     } else if toSpace == .global {
-      checkGlobal(
-        move.isReduction ? .synchronizingWrite : .write, move.address, move.byteCount, site, warp, hazards)
+      let kind: GlobalAccess.Kind = move.isReduction ? .synchronizingWrite : .write
+      checkGlobal(kind, move.address, move.byteCount, site, warp, hazards, isAsynchronous: true)
     }
     if fromSpace == .shared {
       checkRead(move.access?.reading, from & 0xFFFF_FFFF, byteCount: move.byteCount, warp)

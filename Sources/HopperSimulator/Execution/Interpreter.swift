@@ -27,8 +27,10 @@ enum Outcome {
   /// Data that is on its way, in the order of its arrival.
   var events: [PendingEvent] = []
   var eventCount = 0
-  /// Accesses to global memory in this window that the hazard checks have not looked at.
+  /// Accesses to global memory in this window that the hazard checks have not looked at, and the allocation that was
+  /// written last.
   var accesses: [GlobalAccess] = []
+  var lastWritten: UInt64 = 0
   /// What has been asked of global memory in this window.
   var requests = RequestQueue()
   /// When the instruction that is being executed has its operands.
@@ -408,7 +410,10 @@ enum Outcome {
     case .gridLaunch:
       if lanes.active != 0 { warp.block.letsDependentsStart = true }
       return .next
-    case .gridWait: return lanes.active != 0 && launch.mustWaitForGrids ? .blocked(.grid) : .next
+    case .gridWait:
+      if lanes.active != 0, launch.mustWaitForGrids { return .blocked(.grid) }
+      if lanes.active != 0 { warp.hazards?.cluster.global.waitForGrids() }
+      return .next
     case .setRegisters: return try setRegisters(i, lanes, warp, place)
     default:
       if lanes.active == 0 { return .next }

@@ -168,6 +168,9 @@ extension Interpreter {
         }
       }
     }
+    if !access.isContiguous(lanes.active), i.modifiers == MemoryOrder.weak.rawValue {
+      unsafe checkLanes(access, i, lanes, UnsafePointer(vectors), warp, place)
+    }
     time(access, i, lanes.active, warp, place, isWrite: true)
     return .next
   }

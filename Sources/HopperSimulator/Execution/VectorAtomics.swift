@@ -35,7 +35,9 @@ extension Interpreter {
           unsafe lanes.words(vectors[Int(i.extra) + part])[lane] = UInt32(truncatingIfNeeded: old)
         }
       }
+      checkAtomic(i, address, element.byteCount * count, warp, place)
     }
+    checkAtomicEnd(i, warp)
     time(access, i, lanes.active, warp, place, hasResult: keepsOld)
     return .next
   }
@@ -64,7 +66,9 @@ extension Interpreter {
       }
       unsafe lanes.doubleWords(i.d)[lane] = old.0
       unsafe lanes.doubleWords(i.d + 2)[lane] = old.1
+      checkAtomic(i, address, 16, warp, place)
     }
+    checkAtomicEnd(i, warp)
     time(access, i, lanes.active, warp, place, hasResult: true)
     return .next
   }

@@ -54,7 +54,7 @@ extension Interpreter {
     }
   }
 
-  /// An atomic operation of one lane.
+  /// An atomic operation of one lane. `checkAtomicEnd` comes after those of all lanes.
   func checkAtomic(_ i: DecodedInstruction, _ address: UInt64, _ byteCount: Int, _ warp: Warp, _ place: Int) {
     guard let hazards = warp.hazards else { return }
     let space = i.space == .generic ? Self.space(ofGeneric: address) : i.space
@@ -65,6 +65,11 @@ extension Interpreter {
       let order = MemoryOrder(rawValue: i.modifiers) ?? .relaxed
       checkOrderedGlobal(hazards, site, address, byteCount, order, warp, reads: true, writes: true)
     }
+  }
+
+  /// What the lanes of an atomic operation have done in global memory is published.
+  func checkAtomicEnd(_ i: DecodedInstruction, _ warp: Warp) {
+    if i.space != .shared { warp.hazards?.advance() }
   }
 
   /// An atomic operation, or a load or store that is not weak.

@@ -28,7 +28,7 @@ final class ClusterHazards {
   init(_ launch: LaunchContext, _ cluster: Cluster, _ global: GlobalHazards) {
     self.launch = launch
     self.cluster = cluster
-    self.global = global.state(of: cluster.index)
+    self.global = global.state(of: cluster.index, launch)
     agentCount = 0
     for block in cluster.blocks {
       let hazards = BlockHazards(sharedByteCount: block.sharedByteCount)

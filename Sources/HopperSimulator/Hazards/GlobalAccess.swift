@@ -1,4 +1,4 @@
-/// An access to global memory that later ones of other clusters may conflict with.
+/// An access to global memory that later ones may conflict with.
 struct GlobalAccess {
   enum Kind: UInt8 {
     case read, write
@@ -13,13 +13,31 @@ struct GlobalAccess {
   var address: UInt64
   var byteCount: Int
   var actor: GlobalActor
+  /// What was ordered before it of what the warps of its cluster do.
+  var seen: VectorClock
+  /// Whether grids before its own may still run: the cluster has not executed `griddepcontrol.wait`.
+  var isEarly: Bool
+
+  /// Whether nothing orders another access, which came before, before this.
+  func isUnordered(_ other: GlobalActor, _ order: GlobalOrder?) -> Bool {
+    if other.grid != actor.grid { return other.grid > actor.grid || isEarly }
+    if other.cluster != actor.cluster { return order.map { $0.seen[other.cluster] < other.time } ?? true }
+    // What runs beside the warps is compared with other clusters only.
+    if other.agent == actor.agent || other.agent < 0 || actor.agent < 0 { return false }
+    return seen[Int(other.agent)] < other.agentTime
+  }
 }
 
 /// Who accesses global memory, and where.
 struct GlobalActor: Hashable {
-  /// Index of the cluster, and how often it had published what it had done.
+  /// Index of the grid among those that may run at the same time.
+  var grid: Int32
+  /// Number of the cluster among those of all these grids, and how often it had published what it had done.
   var cluster: Int32
   var time: UInt32
+  /// The warp among the agents of its cluster, and how often it had published; -1 for what runs beside the warps.
+  var agent: Int32
+  var agentTime: UInt32
   /// The block and the warp, for messages.
   var block: Int32
   var warp: Int32
@@ -40,7 +58,7 @@ struct ClusterClock {
 }
 
 /// How operations on global memory order a cluster's accesses among those of others (PTX ISA 8: memory consistency
-/// model). Everything that a cluster has done counts as one thread's: what warps of it do apart is not told apart.
+/// model). Towards other clusters, everything that a cluster has done counts as one thread's.
 struct GlobalOrder {
   /// Accesses of other clusters that are ordered before what this one does next.
   private(set) var seen = ClusterClock()
@@ -52,8 +70,8 @@ struct GlobalOrder {
   /// How often the cluster has published what it has done.
   private(set) var time: UInt32 = 1
 
-  init(cluster: Int) {
-    self.cluster = Int32(cluster)
+  init(cluster: Int32) {
+    self.cluster = cluster
   }
 
   /// All that has been done and seen; what follows is not part of it.

@@ -12,6 +12,7 @@ extension Interpreter {
         checkOrderedGlobal(
           hazards, site, address, access.byteCount, order, warp, reads: !isWrite, writes: isWrite)
       }
+      if isWrite { hazards.advance() }
     } else if access.isContiguous(active) {
       let byteCount = active.nonzeroBitCount * access.byteCount
       checkGlobal(isWrite ? .write : .read, access.first, byteCount, site, warp, hazards)
@@ -25,7 +26,7 @@ extension Interpreter {
   /// Access to a run of bytes of global memory, all of which are in an allocation.
   func checkGlobal(
     _ kind: GlobalAccess.Kind, _ address: UInt64, _ byteCount: Int, _ site: Int32, _ warp: Warp,
-    _ hazards: WarpHazards
+    _ hazards: WarpHazards, isAsynchronous: Bool = false
   ) {
     guard byteCount > 0, let global = launch.global,
       let allocation = launch.memory.allocation(containing: address, near: lastAllocation)
@@ -38,14 +39,20 @@ extension Interpreter {
         .uninitialisedGlobal, hazards.access(.read, site), address: allocation.address + UInt64(missing),
         "reads bytes that neither the host nor a kernel has written")
     }
-    // Parts of words are left out: their other bytes may be another cluster's.
-    let start = (address + 3) & ~3
-    let end = (address + UInt64(byteCount)) & ~3
-    guard start < end, kind.isWrite || global.hasWritten(allocation) else { return }
+    let state = hazards.cluster.global
+    if kind.isWrite {
+      lastWritten = allocation.address
+    } else if !state.isEarly, lastWritten != allocation.address, !global.isKnown(allocation) {
+      return
+    }
     let actor = GlobalActor(
-      cluster: Int32(warp.block.cluster.index), time: hazards.cluster.global.order.time,
+      grid: Int32(launch.gridIndex), cluster: state.number, time: state.order.time,
+      agent: isAsynchronous ? -1 : Int32(hazards.agent), agentTime: hazards.time,
       block: Int32(warp.block.index), warp: Int32(warp.index), site: site)
-    accesses.append(GlobalAccess(kind: kind, address: start, byteCount: Int(end - start), actor: actor))
+    accesses.append(
+      GlobalAccess(
+        kind: kind, address: address, byteCount: byteCount, actor: actor, seen: hazards.causality.seen,
+        isEarly: state.isEarly))
   }
 
   /// An access whose order among clusters counts. All other interpreters wait.
@@ -55,13 +62,12 @@ extension Interpreter {
     reads: Bool, writes: Bool
   ) {
     guard let global = launch.global else { return }
-    let state = hazards.cluster.global
     // What it has read orders it after who has written that.
-    global.synchronize(state, address, order, reads: reads, writes: false)
+    if reads { global.read(hazards, address, order) }
     if reads { checkGlobal(.synchronizingRead, address, byteCount, site, warp, hazards) }
     if writes { checkGlobal(.synchronizingWrite, address, byteCount, site, warp, hazards) }
     takeAccesses()
-    global.synchronize(state, address, order, reads: false, writes: writes)
+    if writes { global.write(hazards, address, order) }
   }
 
   /// Hands over what has been written down. All other interpreters wait.
@@ -79,7 +85,7 @@ extension Interpreter {
       let byteCount = row.count * box.map.element.byteCount
       // Rows outside of every allocation are an error when the copy happens.
       if byteCount > 0, unsafe launch.memory.pointer(row.address, byteCount) != nil {
-        checkGlobal(kind, row.address, byteCount, site, warp, hazards)
+        checkGlobal(kind, row.address, byteCount, site, warp, hazards, isAsynchronous: true)
       }
     }
   }

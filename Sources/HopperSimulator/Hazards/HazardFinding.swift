@@ -9,8 +9,11 @@ public struct HazardFinding: LaunchFinding, Hashable, Codable {
   public enum Kind: String, Sendable, Hashable, Codable, CaseIterable {
     /// Two warps access the same bytes of shared memory, one of them writes, and nothing orders the two.
     case sharedRace = "shared-memory race"
-    /// As `sharedRace`, in global memory, between two clusters.
+    /// As `sharedRace`, in global memory, also between two clusters.
     case globalRace = "global-memory race"
+    /// A grid that may start before the one ahead of it has ended accesses memory that this one uses too, before
+    /// `griddepcontrol.wait`.
+    case missingGridWait = "missing griddepcontrol.wait"
     /// An asynchronous copy or `wgmma` reads what ordinary stores or `cp.async` have written, without a proxy
     /// fence in between.
     case missingProxyFence = "missing proxy fence"

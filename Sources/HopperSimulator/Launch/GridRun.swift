@@ -79,7 +79,7 @@ final class GridRun {
   /// Hazards so far.
   var findings: [HazardFinding] {
     var all = log
-    if let global = launch.global { all.merge(global.log) }
+    if let global = launch.global { all.merge(global.log(ofGrid: launch.gridIndex)) }
     for interpreter in interpreters {
       for cluster in interpreter.clusters { if let hazards = cluster?.hazards { all.merge(hazards.log) } }
     }

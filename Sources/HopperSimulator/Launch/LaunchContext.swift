@@ -26,13 +26,16 @@ import PTX
   var mustWaitForGrids = false
   /// What is to be written down.
   let trace: TraceRequest?
-  /// The hazards of global memory; nil when none are looked for.
-  private(set) var global: GlobalHazards?
+  /// The hazards of global memory, of all grids that may run at the same time; nil when none are looked for.
+  let global: GlobalHazards?
+  /// Index among these grids, and how many clusters those before it have.
+  let gridIndex: Int
+  let firstCluster: Int
 
   init(
     program: Program, functions: [String: Program], configuration: LaunchConfiguration, memory: GlobalMemory,
     parameters bytes: [UInt8], registersPerThread: Int, device: DeviceDescription, gridID: UInt64,
-    workspace: UInt64, trace: TraceRequest?, checksHazards: Bool
+    workspace: UInt64, trace: TraceRequest?, global: GlobalHazards?, after grids: [GridRun]
   ) {
     self.program = program
     self.functions = functions
@@ -56,7 +59,9 @@ import PTX
     self.gridID = gridID
     self.workspace = workspace
     self.trace = trace
-    if checksHazards { global = GlobalHazards(self) }
+    self.global = global
+    gridIndex = grids.count
+    firstCluster = grids.reduce(0) { $0 + $1.launch.clusterGrid.count }
   }
 
   /// Multiprocessors.

@@ -210,10 +210,11 @@ public final class Simulator {
     var workspaces: [UInt64] = []
     defer { for workspace in workspaces { _ = memory.free(workspace) } }
     var grids: [GridRun] = []
+    let hazards = checksHazards ? GlobalHazards(memory) : nil
     for launch in launches {
       let workspace = launch.configuration.isCooperative ? try allocateWorkspace() : 0
       if workspace != 0 { workspaces.append(workspace) }
-      grids.append(try grid(launch, workspace: workspace))
+      grids.append(try grid(launch, workspace: workspace, hazards, after: grids))
     }
     let runner = LaunchRunner(
       grids, device: device, instructionLimit: instructionLimit, threadCount: threadCount, cache: cache)
@@ -229,7 +230,9 @@ public final class Simulator {
     return address
   }
 
-  private func grid(_ launch: KernelLaunch, workspace: UInt64) throws(SimulationError) -> GridRun {
+  private func grid(
+    _ launch: KernelLaunch, workspace: UInt64, _ hazards: GlobalHazards?, after grids: [GridRun]
+  ) throws(SimulationError) -> GridRun {
     let program = try program(of: launch)
     // What it writes is then not known.
     if !checksHazards { memory.markAllInitialised() }
@@ -240,7 +243,7 @@ public final class Simulator {
       program: program, functions: launch.module.functions(of: launch.kernel), configuration: configuration,
       memory: memory,
       parameters: launch.parameters, registersPerThread: limits.registersPerThread, device: device,
-      gridID: nextGridID, workspace: workspace, trace: trace, checksHazards: checksHazards)
+      gridID: nextGridID, workspace: workspace, trace: trace, global: hazards, after: grids)
     nextGridID += 1
     return GridRun(context, residentClusters: limits.residentClusters)
   }
