@@ -19,9 +19,11 @@ struct GlobalAccess {
   var isEarly: Bool
 
   /// Whether nothing orders another access, which came before, before this.
-  func isUnordered(_ other: GlobalActor, _ order: GlobalOrder?) -> Bool {
+  func isUnordered(_ other: GlobalActor, _ state: GlobalState?) -> Bool {
     if other.grid != actor.grid { return other.grid > actor.grid || isEarly }
-    if other.cluster != actor.cluster { return order.map { $0.seen[other.cluster] < other.time } ?? true }
+    if other.cluster != actor.cluster {
+      return state.map { $0.order.seen[other.cluster] < other.time } ?? true
+    }
     // What runs beside the warps is compared with other clusters only.
     if other.agent == actor.agent || other.agent < 0 || actor.agent < 0 { return false }
     return seen[Int(other.agent)] < other.agentTime
@@ -43,6 +45,12 @@ struct GlobalActor: Hashable {
   var warp: Int32
   /// The instruction, numbered among all of the module.
   var site: Int32
+
+  /// Fields that tell most actors apart: hashing all takes longer than the rest of noting an access.
+  func hash(into hasher: inout Hasher) {
+    hasher.combine(UInt64(UInt32(bitPattern: site)) << 32 | UInt64(agentTime))
+    hasher.combine(UInt64(UInt32(bitPattern: cluster)) << 32 | UInt64(UInt32(bitPattern: agent)))
+  }
 }
 
 /// A vector clock of the few clusters that have synchronised.

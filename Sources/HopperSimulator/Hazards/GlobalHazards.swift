@@ -50,7 +50,7 @@ final class GlobalHazards {
     guard let allocation = memory.allocation(containing: access.address),
       let shadow = shadows[allocation.address]
     else { return }
-    shadow.take(access, states[access.actor.cluster]?.order) { other, address in
+    shadow.take(access, states[access.actor.cluster]) { other, address in
       report(access, other, address)
     }
   }

@@ -20,6 +20,8 @@ import Foundation
   private var bytes: EntryMemory<Entry>?
   private var actors: [GlobalActor] = []
   private var numbers: [GlobalActor: Int32] = [:]
+  /// The actor of the last access: several accesses in a row have the same.
+  private var last: (actor: GlobalActor, number: Int32)?
 
   init(address: UInt64, byteCount: Int) {
     self.address = address
@@ -28,29 +30,29 @@ import Foundation
   }
 
   /// Notes an access. `conflict` is called with accesses that it races with.
-  func take(_ access: GlobalAccess, _ order: GlobalOrder?, conflict: (GlobalActor, UInt64) -> Void) {
+  func take(_ access: GlobalAccess, _ state: GlobalState?, conflict: (GlobalActor, UInt64) -> Void) {
     let number = number(access.actor) * (access.kind.isSynchronizing ? -1 : 1)
     let first = Int(access.address - address)
     let end = min(first + access.byteCount, byteCount)
     let (firstWord, endWord) = ((first + 3) / 4, end / 4)
     if firstWord < endWord {
-      takeWords(firstWord..<endWord, access, number, order, conflict)
-      takeBytes(first..<firstWord * 4, access, number, order, conflict)
-      takeBytes(endWord * 4..<end, access, number, order, conflict)
+      takeWords(firstWord..<endWord, access, number, state, conflict)
+      takeBytes(first..<firstWord * 4, access, number, state, conflict)
+      takeBytes(endWord * 4..<end, access, number, state, conflict)
     } else {
-      takeBytes(first..<end, access, number, order, conflict)
+      takeBytes(first..<end, access, number, state, conflict)
     }
   }
 
   private func takeWords(
-    _ range: Range<Int>, _ access: GlobalAccess, _ number: Int32, _ order: GlobalOrder?,
+    _ range: Range<Int>, _ access: GlobalAccess, _ number: Int32, _ state: GlobalState?,
     _ conflict: (GlobalActor, UInt64) -> Void
   ) {
     var (lastEntry, isChecked) = (Entry(), false)
     for word in range.clamped(to: 0..<words.count) {
       let entry = words[word]
       if !isChecked || entry != lastEntry {
-        if let other = earlier(access, entry, order) { conflict(other, address + UInt64(word * 4)) }
+        if let other = earlier(access, entry, state) { conflict(other, address + UInt64(word * 4)) }
         (lastEntry, isChecked) = (entry, true)
       }
       words[word].add(number, isWrite: access.kind.isWrite)
@@ -58,14 +60,14 @@ import Foundation
     guard let bytes else { return }
     let parts = (range.lowerBound * 4..<range.upperBound * 4).clamped(to: 0..<bytes.count)
     for byte in parts where bytes[byte] != Entry() {
-      if let other = earlier(access, bytes[byte], order) { conflict(other, address + UInt64(byte)) }
+      if let other = earlier(access, bytes[byte], state) { conflict(other, address + UInt64(byte)) }
       if access.kind.isWrite { bytes[byte] = Entry() }
     }
   }
 
   /// Parts of words. What whole words have is left there: who comes after a part comes after what that came after.
   private func takeBytes(
-    _ range: Range<Int>, _ access: GlobalAccess, _ number: Int32, _ order: GlobalOrder?,
+    _ range: Range<Int>, _ access: GlobalAccess, _ number: Int32, _ state: GlobalState?,
     _ conflict: (GlobalActor, UInt64) -> Void
   ) {
     if range.isEmpty { return }
@@ -73,7 +75,7 @@ import Foundation
     self.bytes = bytes
     for byte in range.clamped(to: 0..<bytes.count) {
       let word = byte / 4 < words.count ? words[byte / 4] : Entry()
-      if let other = earlier(access, word, order) ?? earlier(access, bytes[byte], order) {
+      if let other = earlier(access, word, state) ?? earlier(access, bytes[byte], state) {
         conflict(other, address + UInt64(byte))
       }
       bytes[byte].add(number, isWrite: access.kind.isWrite)
@@ -81,22 +83,26 @@ import Foundation
   }
 
   private func number(_ actor: GlobalActor) -> Int32 {
-    if let known = numbers[actor] { return known }
-    actors.append(actor)
-    numbers[actor] = Int32(actors.count)
-    return Int32(actors.count)
+    if let last, last.actor == actor { return last.number }
+    let number = numbers[actor] ?? Int32(actors.count + 1)
+    if number > actors.count {
+      actors.append(actor)
+      numbers[actor] = number
+    }
+    last = (actor, number)
+    return number
   }
 
   /// What an access races with.
-  private func earlier(_ access: GlobalAccess, _ entry: Entry, _ order: GlobalOrder?) -> GlobalActor? {
-    if let other = unordered(entry.write, access, order) { return other }
-    return access.kind.isWrite ? unordered(entry.read, access, order) : nil
+  private func earlier(_ access: GlobalAccess, _ entry: Entry, _ state: GlobalState?) -> GlobalActor? {
+    if let other = unordered(entry.write, access, state) { return other }
+    return access.kind.isWrite ? unordered(entry.read, access, state) : nil
   }
 
-  private func unordered(_ number: Int32, _ access: GlobalAccess, _ order: GlobalOrder?) -> GlobalActor? {
+  private func unordered(_ number: Int32, _ access: GlobalAccess, _ state: GlobalState?) -> GlobalActor? {
     if number == 0 || number < 0 && access.kind.isSynchronizing { return nil }
     let other = actors[Int(number.magnitude) - 1]
-    return access.isUnordered(other, order) ? other : nil
+    return access.isUnordered(other, state) ? other : nil
   }
 }
 
