@@ -2,6 +2,7 @@
 
 #include "bits.h"
 #include "include/simulator_matrices.h"
+#include "tiles.h"
 
 #pragma STDC FP_CONTRACT OFF
 
@@ -81,52 +82,8 @@ SIM_INLINE void unpack(sim_matrix_type type, const words16 *bits, int word, uint
 
 // MARK: Shared memory
 
-// The place of a unit of 16 bytes before the swizzle: `unit` counts them along the contiguous dimension, `line` the
-// other. Canonical layouts of CUTLASS (include/cute/atom/mma_traits_sm90_gmma.hpp).
-SIM_INLINE uint32_t plain_place(const sim_tile *tile, uint32_t line, uint32_t unit) {
-  uint32_t span = tile->swizzle == 0 ? 16 : (uint32_t)tile->swizzle;
-  uint32_t units = span / 16;
-  if (tile->swizzle == 0) {
-    uint32_t along = tile->is_mn_major ? tile->leading : tile->stride;
-    uint32_t across = tile->is_mn_major ? tile->stride : tile->leading;
-    return line / 8 * along + line % 8 * 16 + unit * across;
-  }
-  uint32_t row = line / 8 * tile->stride + line % 8 * span;
-  // Along K an operand stays in its atom.
-  if (!tile->is_mn_major) return row + unit * 16;
-  return row + unit / units * tile->leading + unit % units * 16;
-}
-
 SIM_INLINE const uint8_t *place(const sim_tile *tile, uint32_t line, uint32_t unit) {
-  uint32_t address = tile->start + plain_place(tile, line, unit);
-  uint32_t mask = tile->swizzle == 0 ? 0 : (uint32_t)tile->swizzle / 16 - 1;
-  return tile->memory + (address ^ (address >> 7 & mask) << 4);
-}
-
-void sim_tile_extent(const sim_tile *tile, int rows, uint32_t *first, uint32_t *end) {
-  // An operand contiguous along M or N has 16-bit elements: K is 16, and a unit 8 of them.
-  uint32_t lines = tile->is_mn_major ? 16 : (uint32_t)rows;
-  uint32_t units = tile->is_mn_major ? ((uint32_t)rows + 7) / 8 : 2;
-  uint32_t span = tile->swizzle == 0 ? 16 : (uint32_t)tile->swizzle;
-  uint32_t last = 0;
-  for (uint32_t unit = 0; unit < units; unit++) {
-    uint32_t place = plain_place(tile, lines - 1, unit);
-    if (place > last) last = place;
-  }
-  *first = tile->start / span * span;
-  *end = (tile->start + last) / span * span + span;
-}
-
-int sim_tile_units(const sim_tile *tile, int first_row, int row_count, uint32_t *addresses) {
-  uint32_t first_line = tile->is_mn_major ? 0 : (uint32_t)first_row;
-  uint32_t lines = tile->is_mn_major ? 16 : (uint32_t)row_count;
-  uint32_t first_unit = tile->is_mn_major ? (uint32_t)first_row / 8 : 0;
-  uint32_t units = tile->is_mn_major ? ((uint32_t)row_count + 7) / 8 : 2;
-  int count = 0;
-  for (uint32_t line = first_line; line < first_line + lines; line++)
-    for (uint32_t unit = first_unit; unit < first_unit + units; unit++)
-      addresses[count++] = (uint32_t)(place(tile, line, unit) - tile->memory);
-  return count;
+  return tile->memory + swizzled_place(tile, line, unit);
 }
 
 // Words of 16 rows: d[word][row] of words at rows[row][unit][word % 4].

@@ -4,9 +4,7 @@ import SimulatorKernels
 extension LaneContext {
   /// Executes one; false when the opcode is not of this kind.
   @inline(__always)
-  func executeArithmetic(_ instruction: UnsafePointer<DecodedInstruction>, _ vectors: UnsafePointer<Int32>)
-    -> Bool
-  {
+  func executeArithmetic(_ instruction: UnsafePointer<DecodedInstruction>) -> Bool {
     let i = unsafe instruction.pointee
     switch i.opcode {
     case .integer: executeInteger(i)
@@ -64,9 +62,9 @@ extension LaneContext {
     case .predicateLogic: executePredicateLogic(i)
     case .copyPredicate: setPredicate(i.d, predicate(i.a))
     case .convertInteger, .convert, .convertPair, .unpackPair: executeConversion(i)
-    case .packVector: unsafe executePacking(i, vectors)
-    case .unpackVector: unsafe executeUnpacking(i, vectors)
-    case .laneByLane: unsafe executeLaneByLane(i, vectors)
+    case .packVector: executePacking(i)
+    case .unpackVector: executeUnpacking(i)
+    case .laneByLane: executeLaneByLane(i)
     default: return false
     }
     return true
@@ -272,7 +270,7 @@ extension LaneContext {
 
   // MARK: Vectors in registers
 
-  @unsafe private func executePacking(_ i: DecodedInstruction, _ vectors: UnsafePointer<Int32>) {
+  private func executePacking(_ i: DecodedInstruction) {
     let bits = UInt64(i.elementBytes) * 8
     let mask: UInt64 = 1 << bits - 1
     func packed(_ lane: Int) -> UInt64 {
@@ -290,7 +288,7 @@ extension LaneContext {
     }
   }
 
-  @unsafe private func executeUnpacking(_ i: DecodedInstruction, _ vectors: UnsafePointer<Int32>) {
+  private func executeUnpacking(_ i: DecodedInstruction) {
     let bits = UInt64(i.elementBytes) * 8
     let mask: UInt64 = 1 << bits - 1
     forEachActiveLane { lane in

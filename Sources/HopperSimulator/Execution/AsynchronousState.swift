@@ -81,8 +81,6 @@ struct AsynchronousState {
   var copies = CopyGroups()
   /// Bulk copies to global memory, by lane.
   var bulk: [Int: CopyGroups] = [:]
-  /// Products of its warpgroup.
-  var products = ProductGroups()
 }
 
 /// Something that happens at a time without a warp: data arrives.

@@ -59,7 +59,7 @@ extension Interpreter {
       let start = warp.takeShared(
         at: issueTime, slot: slotTime, wavefronts: total, conflicts: total - least)
       let latency = warp.clock.sharedLatency(access.first, from: warp.block.rank)
-      if hasResult { frame.setReady(index, at: start + total - 1 + latency, .sharedMemory) }
+      if hasResult { frame.scoreboard.setReady(index, at: start + total - 1 + latency, .sharedMemory) }
       return
     }
     let first = requests.runs.count
@@ -67,7 +67,7 @@ extension Interpreter {
     request(
       .atomic(depth: depth), from: first, at: issueTime, warp,
       hasResult ? .registers(frame, instruction: index) : .nobody)
-    if hasResult { frame.setReady(index, at: Frame.isComing) }
+    if hasResult { frame.scoreboard.setReady(index, at: Frame.isComing) }
   }
 }
 

@@ -73,6 +73,14 @@ struct NamedBarrier {
 
   var isFinished: Bool { liveWarpCount == 0 }
 
+  /// Shared memory but for the system's bytes, by the cluster's addresses.
+  var sharedRegion: MemoryRegion {
+    let reserved = AddressWindow.reservedShared
+    return unsafe MemoryRegion(
+      start: UInt64(rank) << AddressWindow.sharedBits + UInt64(reserved),
+      byteCount: sharedByteCount - reserved, base: shared + reserved)
+  }
+
   /// The warpgroup that a warp is in.
   func warpgroup(of warp: Warp) -> Warpgroup { warpgroups[warp.index / 4] }
 }

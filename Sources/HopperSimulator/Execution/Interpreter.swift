@@ -53,8 +53,9 @@ enum Outcome {
   private(set) var tracedWarps: [TracedWarp] = []
   /// What has stopped it, if that is one of the things that are checked.
   private(set) var fault: HazardFinding?
-  /// The allocation that was used last.
-  var lastAllocation: GlobalMemory.Allocation?
+  /// The allocation that was used last, and its memory.
+  private(set) var lastAllocation: GlobalMemory.Allocation?
+  private(set) var lastRegion: MemoryRegion
   /// Two rows for results that only some lanes keep.
   private let scratch: UnsafeMutableRawPointer
   /// Addresses of the access that is being made, of each lane.
@@ -78,6 +79,7 @@ enum Outcome {
     unsafe addresses = .allocate(capacity: 32)
     unsafe addresses.initialize(repeating: 0, count: 32)
     unsafe matrixWords = .allocate(capacity: 128)
+    lastRegion = unsafe MemoryRegion(start: 0, byteCount: 0, base: launch.parameters)
     warpCount = Cluster.warpCount(launch) * processors.count
     slotCount = residentClusters * warpCount
     unsafe slots = .allocate(capacity: slotCount)
@@ -89,6 +91,14 @@ enum Outcome {
     unsafe addresses.deallocate()
     unsafe matrixWords.deallocate()
     unsafe slots.deallocate()
+  }
+
+  /// The memory of an allocation, which the next access is probably to.
+  func use(_ allocation: GlobalMemory.Allocation) -> MemoryRegion {
+    lastAllocation = allocation
+    lastRegion = unsafe MemoryRegion(
+      start: allocation.address, byteCount: allocation.byteCount, base: allocation.base)
+    return lastRegion
   }
 
   // MARK: Clusters
@@ -238,12 +248,10 @@ enum Outcome {
     let frame = fragment.frame
     let program = frame.program
     let code = unsafe program.code.base
-    let vectors = unsafe UnsafePointer(program.code.vectors)
-    var lanes = unsafe LaneContext(
-      registers: frame.registers, constants: program.constants.base, predicates: frame.predicates,
-      scratch: scratch, sharedBase: UInt64(warp.block.rank) << AddressWindow.sharedBits)
+    var lanes = unsafe LaneContext(frame, warp.block, scratch: scratch)
     var timing = unsafe InstructionClock(warp, frame)
-    let watch = warp.hazards != nil && frame.caller == nil ? program.watch : nil
+    let hazards = warp.hazards
+    let watch = hazards != nil && frame.caller == nil ? program.watch : nil
     let isWhole = warp.fragments.count == 1
     let others = otherIndex(warp, place)
     var index = fragment.index
@@ -260,15 +268,19 @@ enum Outcome {
         return
       }
       executed += 1
-      if let watch, watch.useIndex[index] >= 0, let hazards = warp.hazards {
-        let site = unsafe Int32(program.firstSite) + instruction.pointee.statement
+      if let watch, watch.useIndex[index] >= 0, let hazards {
         checkRegisters(
-          watch.uses[Int(watch.useIndex[index])], watch, site, active: lanes.active, mask: fragment.mask,
-          warp,
-          hazards)
+          watch.uses[Int(watch.useIndex[index])], watch, unsafe lanes.site(instruction.pointee),
+          active: lanes.active, mask: fragment.mask, warp, hazards)
       }
-      if unsafe lanes.executeArithmetic(instruction, vectors) {
+      lanes.index = index
+      if unsafe lanes.executeArithmetic(instruction) {
         timing.finish(index)
+        index += 1
+      } else if unsafe instruction.pointee.isPlainAccess {
+        if lanes.active != 0 {
+          try unsafe access(instruction, lanes, warp, place, hazards, &timing)
+        }
         index += 1
       } else if unsafe isWhole && instruction.pointee.opcode == .branch
         && (lanes.active == 0 || lanes.active == fragment.mask)
@@ -278,10 +290,11 @@ enum Outcome {
         leave(warp, place, index, timing, executed)
         issueTime = timing.start
         slotTime = timing.slot
+        let isGranted = warp.fragments[place].isGranted
         let outcome = try unsafe execute(instruction.pointee, lanes, warp, place, program)
         switch outcome {
         case .next:
-          warp.fragments[place].isGranted = false
+          if isGranted { warp.fragments[place].isGranted = false }
           timing.time = max(timing.time, warp.time)
           timing.blockTime = max(timing.blockTime, warp.blockTime)
           unsafe finish(instruction.pointee.opcode, &timing, index)
@@ -302,6 +315,24 @@ enum Outcome {
       }
     }
     leave(warp, place, index, timing, executed)
+  }
+
+  /// A load or store that does not wait for its turn.
+  @inline(__always)
+  @unsafe private func access(
+    _ instruction: UnsafePointer<DecodedInstruction>, _ lanes: LaneContext, _ warp: Warp, _ place: Int,
+    _ hazards: WarpHazards?, _ timing: inout InstructionClock
+  ) throws(SimulationError) {
+    warp.blockTime = timing.blockTime
+    warp.windowPlace = timing.windowPlace
+    issueTime = timing.start
+    slotTime = timing.slot
+    if unsafe instruction.pointee.opcode == .load {
+      try unsafe load(instruction.pointee, lanes, warp, place, hazards)
+    } else {
+      try unsafe store(instruction.pointee, lanes, warp, place, hazards)
+    }
+    timing.blockTime = warp.blockTime
   }
 
   /// Puts back what a run has changed of a warp.
@@ -365,8 +396,7 @@ enum Outcome {
     }
     switch i.opcode {
     case .branch: return branch(i, lanes, warp, place)
-    case .load: return try load(i, lanes, warp, place)
-    case .store: return try store(i, lanes, warp, place)
+    case .load, .store: return try accessInOrder(i, lanes, warp, place)
     case .special: return readSpecial(i, lanes, warp)
     case .sharedAddress:
       let rank = UInt64(warp.block.rank) << AddressWindow.sharedBits

@@ -2,7 +2,7 @@ import SimulatorKernels
 
 /// Instructions of `LaneOperation`.
 extension LaneContext {
-  func executeLaneByLane(_ i: DecodedInstruction, _ vectors: UnsafePointer<Int32>) {
+  func executeLaneByLane(_ i: DecodedInstruction) {
     guard let operation = LaneOperation(rawValue: i.operation) else { return }
     switch operation {
     case .multiplyAddHighSaturated:

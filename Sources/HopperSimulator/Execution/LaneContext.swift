@@ -12,19 +12,42 @@ import SimulatorKernels
   private let scratch: UnsafeMutableRawPointer
   /// Lanes in which the instruction has effect.
   var active: UInt32 = .max
+  /// Place of the instruction in the program.
+  var index = 0
+  /// Operands that are lists, see `DecodedInstruction.extra`.
+  let vectors: UnsafePointer<Int32>
+  /// The number of the program's first instruction among all of the module.
+  private let firstSite: Int32
+  let scoreboard: Scoreboard
+  /// The block's shared memory but for the system's bytes.
+  let shared: MemoryRegion
   /// Where the block's shared memory begins in that of the cluster.
   let sharedBase: UInt64
 
-  @unsafe init(
-    registers: UnsafeMutableRawPointer, constants: UnsafeMutableRawPointer,
-    predicates: UnsafeMutablePointer<UInt32>, scratch: UnsafeMutableRawPointer, sharedBase: UInt64
-  ) {
-    unsafe self.registers = registers
-    unsafe self.constants = constants
-    unsafe self.predicates = predicates
+  /// `scratch` has room for two rows.
+  @unsafe init(_ frame: Frame, _ block: Block, scratch: UnsafeMutableRawPointer) {
+    unsafe registers = frame.registers
+    unsafe constants = frame.program.constants.base
+    unsafe predicates = frame.predicates
     unsafe self.scratch = scratch
-    self.sharedBase = sharedBase
+    unsafe vectors = UnsafePointer(frame.program.code.vectors)
+    firstSite = Int32(frame.program.firstSite)
+    scoreboard = frame.scoreboard
+    shared = block.sharedRegion
+    sharedBase = UInt64(block.rank) << AddressWindow.sharedBits
   }
+
+  /// The block's rank in its cluster.
+  @inline(__always)
+  var rank: Int { Int(sharedBase >> AddressWindow.sharedBits) }
+
+  /// Whether an address in shared memory is the block's own.
+  @inline(__always)
+  func isOwn(_ address: UInt64) -> Bool { Int(address >> AddressWindow.sharedBits & 0xFF) == rank }
+
+  /// The number under which the hazard checks know an instruction.
+  @inline(__always)
+  func site(_ i: DecodedInstruction) -> Int32 { firstSite + i.statement }
 
   /// The row of a slot: 32 words, or 32 double words in it and the next.
   @inline(__always)

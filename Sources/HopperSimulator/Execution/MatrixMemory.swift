@@ -12,13 +12,13 @@ extension Interpreter {
       lanes.setWords(i.d) { Self.transposed($0) { words[$0] } }
       return .next
     }
-    let slots = unsafe warp.fragments[place].frame.program.code.vectors + Int(i.extra)
+    let slots = unsafe lanes.vectors + Int(i.extra)
     let count = Int(i.extraCount)
     // Lanes of the first so many eights have the addresses of rows.
     var rows = lanes
     rows.active = count == 4 ? .max : 1 << UInt32(8 * count) - 1
     let access = unsafe MemoryAccess(i, rows, byteCount: 16, in: addresses)
-    let region = try region(access, i, rows.active, warp, place)
+    let region = try region(access, i, rows, warp, place)
     if i.opcode == .matrixLoad {
       let words = unsafe matrixWords
       try unsafe forEachLane(access, region, 0, rows.active, i, warp, place) { lane, row in
@@ -44,7 +44,7 @@ extension Interpreter {
       }
     }
     if let hazards = warp.hazards {
-      checkShared(access, i, rows.active, warp, hazards, place, isWrite: i.opcode == .matrixStore)
+      checkShared(access, i, rows, warp, hazards, isWrite: i.opcode == .matrixStore)
     }
     timeMatrices(access, rows.active, i, warp, place)
     return .next
@@ -67,7 +67,7 @@ extension Interpreter {
       at: issueTime, slot: slotTime, wavefronts: wavefronts, conflicts: wavefronts - least)
     guard i.opcode == .matrixLoad else { return }
     let latency = unsafe warp.clock.latencies[Int(i.unit)]
-    warp.fragments[place].frame.setReady(
+    warp.fragments[place].frame.scoreboard.setReady(
       warp.fragments[place].index, at: start + wavefronts - 1 + latency, .sharedMemory)
   }
 

@@ -67,7 +67,7 @@ extension Interpreter {
     if lanes.active == 0 { return .next }
     if let missing = try missingLanes(i, lanes, warp, place) { return .blocked(.lanes(missing)) }
     let product = MatrixProduct(i)
-    let slots = unsafe UnsafePointer(warp.fragments[place].frame.program.code.vectors + Int(i.extra))
+    let slots = unsafe lanes.vectors + Int(i.extra)
     let addendCount = product.flags.contains(.addsHalf) ? 2 : 4
     let operandCount = Int(i.extraCount) - product.resultCount - addendCount
     // B has half as many registers as A.

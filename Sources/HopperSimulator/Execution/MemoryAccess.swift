@@ -1,3 +1,5 @@
+import SimulatorKernels
+
 /// Loads and stores.
 extension Interpreter {
   /// The address of a lane, in the space of the instruction.
@@ -18,11 +20,8 @@ extension Interpreter {
       throw error(
         .misaligned(space: "\(i.space)", address: address, byteCount: byteCount, lane: lane), i, warp, place)
     }
-    if i.space == .global || i.space == .generic, let last = lastAllocation {
-      let offset = address &- last.address
-      if offset < UInt64(last.byteCount), Int(offset) + byteCount <= last.byteCount {
-        return unsafe last.base + Int(offset)
-      }
+    if i.space == .global || i.space == .generic, lastRegion.contains(address, byteCount) {
+      return unsafe lastRegion.base + Int(address - lastRegion.start)
     }
     if let pointer = unsafe find(i.space, address, byteCount, lane, warp, place) { return unsafe pointer }
     throw error(
@@ -39,9 +38,8 @@ extension Interpreter {
         space, space == .global ? address : address & 0xFFFF_FFFF, byteCount, lane, warp, place)
     case .global:
       guard let allocation = launch.memory.allocation(containing: address) else { return nil }
-      lastAllocation = allocation
-      let offset = Int(address - allocation.address)
-      return offset + byteCount <= allocation.byteCount ? unsafe allocation.base + offset : nil
+      let region = use(allocation)
+      return region.contains(address, byteCount) ? unsafe region.base + Int(address - region.start) : nil
     case .shared: return unsafe sharedMemory(address, byteCount, warp)
     case .local: return unsafe warp.localPointer(lane, address, byteCount)
     case .frame:
@@ -71,7 +69,7 @@ extension Interpreter {
 
   /// Whether an access has to wait until everything before it in time has been done.
   func mustWait(_ i: DecodedInstruction, _ warp: Warp, _ place: Int) -> Bool {
-    guard !isAlone, !warp.fragments[place].isGranted, i.space == .global || i.space == .generic else {
+    guard !isAlone, i.space == .global || i.space == .generic, !warp.fragments[place].isGranted else {
       return false
     }
     return MemoryOrder(rawValue: i.modifiers)?.isOrdered ?? false
@@ -79,32 +77,37 @@ extension Interpreter {
 
   // MARK: Loads and stores
 
-  func load(
+  /// A load or store that is not weak.
+  func accessInOrder(
     _ i: DecodedInstruction, _ lanes: LaneContext, _ warp: Warp, _ place: Int
   ) throws(SimulationError) -> Outcome {
     if lanes.active == 0 { return .next }
     if mustWait(i, warp, place) { return .blocked(.turn) }
+    if i.opcode == .load {
+      try load(i, lanes, warp, place, warp.hazards)
+    } else {
+      try store(i, lanes, warp, place, warp.hazards)
+    }
+    return .next
+  }
+
+  func load(
+    _ i: DecodedInstruction, _ lanes: LaneContext, _ warp: Warp, _ place: Int, _ hazards: WarpHazards?
+  ) throws(SimulationError) {
     let elementBytes = Int(i.elementBytes)
     let count = Int(i.elementCount)
-    let vectors = unsafe warp.fragments[place].frame.program.code.vectors + Int(i.extra)
+    let isWide = i.operation & LoadFlag.wide != 0
     let access = unsafe MemoryAccess(i, lanes, byteCount: elementBytes * count, in: addresses)
-    let region = try region(access, i, lanes.active, warp, place)
+    let region = try region(access, i, lanes, warp, place)
     for element in 0..<count {
-      let slot = unsafe vectors[element]
+      let slot = unsafe lanes.vectors[Int(i.extra) + element]
       let offset = element * elementBytes
-      if i.operation & LoadFlag.wide != 0 {
+      if !isWide, elementBytes == 4, lanes.active == .max, let region {
+        unsafe access.loadWords(lanes.words(slot), region, offset)
+      } else if isWide {
         let row = unsafe lanes.doubleWords(slot)
         try unsafe forEachLane(access, region, offset, lanes.active, i, warp, place) { lane, source in
           unsafe row[lane] = Self.element(source, elementBytes, i.operation & LoadFlag.signed != 0)
-        }
-      } else if elementBytes == 4 {
-        let row = unsafe lanes.words(slot)
-        if let words = unsafe access.words(region, lanes.active) {
-          for lane in 0..<32 { unsafe row[lane] = words[lane * count + element] }
-          continue
-        }
-        try unsafe forEachLane(access, region, offset, lanes.active, i, warp, place) { lane, source in
-          unsafe row[lane] = source.load(as: UInt32.self)
         }
       } else {
         let row = unsafe lanes.words(slot)
@@ -114,8 +117,7 @@ extension Interpreter {
         }
       }
     }
-    time(access, i, lanes.active, warp, place, isWrite: false)
-    return .next
+    time(access, i, lanes, warp, place, hazards, isWrite: false)
   }
 
   @inline(__always)
@@ -140,24 +142,21 @@ extension Interpreter {
   }
 
   func store(
-    _ i: DecodedInstruction, _ lanes: LaneContext, _ warp: Warp, _ place: Int
-  ) throws(SimulationError) -> Outcome {
-    if lanes.active == 0 { return .next }
-    if mustWait(i, warp, place) { return .blocked(.turn) }
+    _ i: DecodedInstruction, _ lanes: LaneContext, _ warp: Warp, _ place: Int, _ hazards: WarpHazards?
+  ) throws(SimulationError) {
     let elementBytes = Int(i.elementBytes)
     let count = Int(i.elementCount)
-    let vectors = unsafe warp.fragments[place].frame.program.code.vectors + Int(i.extra)
-    let access = unsafe MemoryAccess(i, lanes, byteCount: elementBytes * count, in: addresses)
-    let region = try region(access, i, lanes.active, warp, place)
     let isWide = i.operation & LoadFlag.wide != 0
+    let access = unsafe MemoryAccess(i, lanes, byteCount: elementBytes * count, in: addresses)
+    let region = try region(access, i, lanes, warp, place)
     for element in 0..<count {
-      let slot = unsafe vectors[element]
-      if !isWide, elementBytes == 4, let words = unsafe access.words(region, lanes.active) {
-        let row = unsafe lanes.words(slot)
-        for lane in 0..<32 { unsafe words[lane * count + element] = row[lane] }
+      let slot = unsafe lanes.vectors[Int(i.extra) + element]
+      let offset = element * elementBytes
+      if !isWide, elementBytes == 4, lanes.active == .max, let region {
+        unsafe access.storeWords(lanes.words(slot), region, offset)
         continue
       }
-      try unsafe forEachLane(access, region, element * elementBytes, lanes.active, i, warp, place) {
+      try unsafe forEachLane(access, region, offset, lanes.active, i, warp, place) {
         lane, target in
         let bits = isWide ? lanes.doubleWord(slot, lane) : UInt64(lanes.word(slot, lane))
         switch elementBytes {
@@ -168,21 +167,22 @@ extension Interpreter {
         }
       }
     }
-    if !access.isContiguous(lanes.active), i.modifiers == MemoryOrder.weak.rawValue {
-      unsafe checkLanes(access, i, lanes, UnsafePointer(vectors), warp, place)
+    if let hazards, !access.isContiguous(lanes.active), i.modifiers == MemoryOrder.weak.rawValue {
+      checkLanes(access, i, lanes, hazards)
     }
-    time(access, i, lanes.active, warp, place, isWrite: true)
-    return .next
+    time(access, i, lanes, warp, place, hazards, isWrite: true)
   }
 
   /// The memory that has all bytes of an access, if one does; else nil, and each lane looks for its own. Every lane's
   /// access has been checked when this returns.
   func region(
-    _ access: MemoryAccess, _ i: DecodedInstruction, _ active: UInt32, _ warp: Warp, _ place: Int
+    _ access: MemoryAccess, _ i: DecodedInstruction, _ lanes: LaneContext, _ warp: Warp, _ place: Int
   ) throws(SimulationError) -> MemoryRegion? {
-    if access.isAligned, let region = find(i.space, access, warp), access.fits(region) { return region }
+    if access.isAligned, let region = find(i.space, access.lowest, lanes, warp), access.fits(region) {
+      return region
+    }
     // Slowly, lane by lane: it throws for the first that is at fault.
-    var rest = active
+    var rest = lanes.active
     while rest != 0 {
       let lane = rest.trailingZeroBitCount
       rest &= rest &- 1
@@ -191,40 +191,29 @@ extension Interpreter {
     return nil
   }
 
-  private func find(_ space: AddressSpace, _ access: MemoryAccess, _ warp: Warp) -> MemoryRegion? {
-    let address = access.lowest
+  /// The memory that has the byte at an address; nil when it depends on the lane.
+  private func find(_ space: AddressSpace, _ address: UInt64, _ lanes: LaneContext, _ warp: Warp)
+    -> MemoryRegion?
+  {
     switch space {
     case .generic:
       let space = Self.space(ofGeneric: address)
       guard space == .global || space == .shared else { return nil }
-      guard var region = find(space, address, warp) else { return nil }
+      guard var region = find(space, address, lanes, warp) else { return nil }
       if space == .shared { region.start += AddressWindow.shared }
       return region
-    case .global, .shared: return find(space, address, warp)
+    case .global:
+      if lastRegion.contains(address, 1) { return lastRegion }
+      return launch.memory.allocation(containing: address).map(use)
+    case .shared:
+      let rank = Int(address >> AddressWindow.sharedBits & 0xFF)
+      if lanes.isOwn(address) { return lanes.shared }
+      let blocks = warp.block.cluster.blocks
+      return rank < blocks.count ? blocks[rank].sharedRegion : nil
     case .parameter:
       return unsafe MemoryRegion(start: 0, byteCount: launch.parameterByteCount, base: launch.parameters)
     case .local, .frame: return nil
     }
-  }
-
-  private func find(_ space: AddressSpace, _ address: UInt64, _ warp: Warp) -> MemoryRegion? {
-    if space == .global {
-      if let last = lastAllocation, address &- last.address < UInt64(last.byteCount) {
-        return unsafe MemoryRegion(start: last.address, byteCount: last.byteCount, base: last.base)
-      }
-      guard let found = launch.memory.allocation(containing: address) else { return nil }
-      lastAllocation = found
-      return unsafe MemoryRegion(start: found.address, byteCount: found.byteCount, base: found.base)
-    }
-    let rank = Int(address >> AddressWindow.sharedBits & 0xFF)
-    let blocks = warp.block.cluster.blocks
-    guard rank < blocks.count else { return nil }
-    let block = rank == warp.block.rank ? warp.block : blocks[rank]
-    let reserved = AddressWindow.reservedShared
-    return unsafe MemoryRegion(
-      start: UInt64(rank) << AddressWindow.sharedBits + UInt64(reserved),
-      byteCount: block.sharedByteCount - reserved,
-      base: block.shared + reserved)
   }
 
   /// Calls for each active lane with the memory of its element at an offset of its access.
@@ -260,31 +249,31 @@ extension Interpreter {
 
   /// Takes the time of an access: of shared memory at once, of global memory when the window ends.
   private func time(
-    _ access: MemoryAccess, _ i: DecodedInstruction, _ active: UInt32, _ warp: Warp, _ place: Int,
-    isWrite: Bool
+    _ access: MemoryAccess, _ i: DecodedInstruction, _ lanes: LaneContext, _ warp: Warp, _ place: Int,
+    _ hazards: WarpHazards?, isWrite: Bool
   ) {
-    let frame = warp.fragments[place].frame
-    let index = warp.fragments[place].index
     let space = i.space == .generic ? Self.space(ofGeneric: access.first) : i.space
     switch space {
     case .shared:
-      if let hazards = warp.hazards { checkShared(access, i, active, warp, hazards, place, isWrite: isWrite) }
-      let (wavefronts, least) = access.wavefronts(active)
+      if let hazards { checkShared(access, i, lanes, warp, hazards, isWrite: isWrite) }
+      let (wavefronts, least) = access.wavefronts(lanes.active)
       let start = warp.takeShared(
         at: issueTime, slot: slotTime, wavefronts: wavefronts, conflicts: wavefronts - least)
-      let latency = warp.clock.sharedLatency(access.first, from: warp.block.rank)
-      if !isWrite { frame.setReady(index, at: start + wavefronts - 1 + latency, .sharedMemory) }
+      let latency = warp.clock.sharedLatency(access.first, from: lanes.rank)
+      if !isWrite {
+        lanes.scoreboard.setReady(lanes.index, at: start + wavefronts - 1 + latency, .sharedMemory)
+      }
     case .global, .generic:
-      if let hazards = warp.hazards { checkGlobal(access, i, active, warp, hazards, place, isWrite: isWrite) }
+      if let hazards { checkGlobal(access, i, lanes, warp, hazards, isWrite: isWrite) }
       let first = requests.runs.count
-      access.addRuns(active, to: &requests)
+      access.addRuns(lanes.active, to: &requests)
       request(
         isWrite ? .write : .read, from: first, at: issueTime, warp,
-        isWrite ? .nobody : .registers(frame, instruction: index))
-      if !isWrite { frame.setReady(index, at: Frame.isComing) }
+        isWrite ? .nobody : .registers(warp.fragments[place].frame, instruction: lanes.index))
+      if !isWrite { lanes.scoreboard.setReady(lanes.index, at: Frame.isComing) }
     case .local, .frame, .parameter:
       // Spilled registers and parameters are taken to be in L1 and in the constant cache.
-      if !isWrite { frame.setReady(index, at: issueTime + warp.clock.sharedLatency) }
+      if !isWrite { lanes.scoreboard.setReady(lanes.index, at: issueTime + warp.clock.sharedLatency) }
     }
   }
 
@@ -313,6 +302,13 @@ extension Interpreter {
     self.byteCount = byteCount
     unsafe self.base = base
   }
+
+  /// Whether it has all bytes from an address on.
+  @inline(__always)
+  func contains(_ address: UInt64, _ count: Int) -> Bool {
+    let offset = address &- start
+    return offset < UInt64(byteCount) && Int(offset) + count <= byteCount
+  }
 }
 
 /// The addresses of one access of a warp.
@@ -329,6 +325,8 @@ extension Interpreter {
   private var joined: UInt64 = 0
   /// Whether each lane follows the one before it without a gap.
   private var isLinear = true
+  /// From each of 32 lanes to the next; 0 if that is not known to be the same.
+  private var stride: UInt64 = 0
   private var next: UInt64 = 0
   private var isEmpty = true
 
@@ -345,6 +343,14 @@ extension Interpreter {
   ) {
     unsafe self.init(byteCount: byteCount, in: addresses)
     let offset = UInt64(bitPattern: i.immediate)
+    if lanes.active == .max, i.a != DecodedInstruction.noBase {
+      let summary = unsafe sim_addresses(
+        addresses, lanes.row(i.a), i.isWide ? 1 : 0, offset, Int32(byteCount))
+      first = self[0]
+      (lowest, highest, joined) = (summary.lowest, summary.highest, summary.joined)
+      (stride, isLinear) = (summary.stride, summary.is_linear != 0)
+      return
+    }
     lanes.forEachActiveLane { lane in
       if i.a == DecodedInstruction.noBase {
         add(lanes.variableAddress(i), lane)
@@ -392,10 +398,36 @@ extension Interpreter {
       && Int(highest - region.start) + byteCount <= region.byteCount
   }
 
-  /// The words of the access in a region, when all lanes follow each other in it.
-  @unsafe func words(_ region: MemoryRegion?, _ active: UInt32) -> UnsafeMutablePointer<UInt32>? {
-    guard let region, isLinear, active == .max else { return nil }
-    return unsafe (region.base + Int(first &- region.start)).assumingMemoryBound(to: UInt32.self)
+  /// Loads a word of each of 32 lanes, at an offset of its access, all of which are in the region.
+  @inline(__always)
+  @unsafe func loadWords(_ row: UnsafeMutablePointer<UInt32>, _ region: MemoryRegion, _ offset: Int) {
+    let base = unsafe region.base + offset
+    if isLinear {
+      let words = unsafe (base + Int(first &- region.start)).assumingMemoryBound(to: UInt32.self)
+      unsafe sim_load_run(row, words, Int32(byteCount / 4))
+    } else {
+      unsafe sim_load_words(row, base, region.start, addresses)
+    }
+  }
+
+  /// As above, but stores.
+  @inline(__always)
+  @unsafe func storeWords(_ row: UnsafeMutablePointer<UInt32>, _ region: MemoryRegion, _ offset: Int) {
+    let base = unsafe region.base + offset
+    if isLinear {
+      let words = unsafe (base + Int(first &- region.start)).assumingMemoryBound(to: UInt32.self)
+      unsafe sim_store_run(words, row, Int32(byteCount / 4))
+    } else {
+      unsafe sim_store_words(base, region.start, addresses, row)
+    }
+  }
+
+  /// The numbers that words of shared memory have in `shadow` which 32 lanes access, one each, if all are the same.
+  @unsafe func equalNumber(in shadow: UnsafePointer<UInt32>, wordCount: Int) -> UInt32? {
+    let mask = UInt64(1) << AddressWindow.sharedBits - 1
+    guard byteCount == 4, Int(highest & mask) / 4 < wordCount else { return nil }
+    var number: UInt32 = 0
+    return unsafe sim_equal_at(shadow, addresses, mask, &number) != 0 ? number : nil
   }
 
   /// Wavefronts of shared memory, and as many as there would be without conflicts.
@@ -406,8 +438,12 @@ extension Interpreter {
     }
     // Everybody reads the same.
     if lowest == highest { return (1, 1) }
-    let (total, least) = BankConflicts.wavefronts({ self[$0] }, active: active, byteCount: byteCount)
-    return (total, least)
+    let hasStride = stride != 0 && stride & UInt64(byteCount - 1) == 0 && byteCount >= 4
+    let wavefronts =
+      hasStride
+      ? sim_stride_wavefronts(stride, Int32(byteCount))
+      : unsafe sim_bank_wavefronts(addresses, active, Int32(byteCount))
+    return (UInt64(wavefronts.total), UInt64(wavefronts.least))
   }
 
   /// Adds the bytes to a request, in sectors; lanes that follow each other make one run.
@@ -434,6 +470,11 @@ extension Interpreter {
       rest &= ~same
       body(sector, same.nonzeroBitCount)
     }
+  }
+
+  /// Whether two of some lanes have the same address.
+  func hasEqual(_ active: UInt32) -> Bool {
+    unsafe !isLinear && stride == 0 && sim_have_equal(addresses, active) != 0
   }
 
   /// The most lanes that are at one address.

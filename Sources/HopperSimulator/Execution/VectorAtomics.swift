@@ -11,7 +11,7 @@ extension Interpreter {
     else {
       return .next
     }
-    let (count, vectors) = unsafe (Int(i.elementCount), warp.fragments[place].frame.program.code.vectors)
+    let (count, vectors) = unsafe (Int(i.elementCount), lanes.vectors)
     let keepsOld = Int(i.extraCount) > count
     var access = unsafe MemoryAccess(byteCount: element.byteCount * count, in: addresses)
     let operands = unsafe vectors + Int(i.extra) + (keepsOld ? count : 0)

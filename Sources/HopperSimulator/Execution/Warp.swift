@@ -39,28 +39,8 @@
     unsafe ready.deallocate()
   }
 
-  /// Says when what an instruction writes is there, and where it comes from.
-  func setReady(_ index: Int, at time: UInt64, _ reason: StallReason = .dependency) {
-    let code = program.code
-    let timed = unsafe code.timing[index]
-    let first = Int(timed.first) + Int(timed.readCount)
-    for place in first..<first + Int(timed.writeCount) {
-      unsafe ready[Int(code.timedRegisters[place])] = ReasonedTime.bits(time, reason)
-    }
-  }
-
-  /// Data from memory is there for what an instruction writes, unless something else has been written in the meantime.
-  func arrive(_ index: Int, at time: UInt64) {
-    let code = program.code
-    let timed = unsafe code.timing[index]
-    let first = Int(timed.first) + Int(timed.readCount)
-    for place in first..<first + Int(timed.writeCount) {
-      let register = unsafe Int(code.timedRegisters[place])
-      if unsafe ready[register] >= Self.isComing << 4 {
-        unsafe ready[register] = ReasonedTime.bits(time, .globalMemory)
-      }
-    }
-  }
+  /// When registers have their values.
+  var scoreboard: Scoreboard { Scoreboard(self) }
 
   /// In place of a time, that a value is on its way from memory.
   static let isComing: UInt64 = 1 << 58
@@ -143,6 +123,8 @@ struct Fragment {
   var turns = 0
   /// Asynchronous work of its threads.
   var asynchronous = AsynchronousState()
+  /// Products of its warpgroup.
+  let products = ProductGroups()
   /// What the hazard checks know; nil when they are off.
   var hazards: WarpHazards?
 

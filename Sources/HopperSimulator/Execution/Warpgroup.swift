@@ -1,7 +1,7 @@
 import SimulatorKernels
 
 /// Products that a warp has executed, and its groups of them.
-struct ProductGroups {
+final class ProductGroups {
   /// Products that the warp has executed: the number of the next.
   private(set) var executedCount = 0
   /// For each committed group that the warp has not waited for, how many products it had executed.
@@ -9,9 +9,9 @@ struct ProductGroups {
   /// How many products the warp has waited for.
   private(set) var waitedCount = 0
 
-  mutating func execute() { executedCount += 1 }
+  func execute() { executedCount += 1 }
 
-  mutating func commit() { committed.append(executedCount) }
+  func commit() { committed.append(executedCount) }
 
   /// How many products must have ended for all but the newest `count` groups to have.
   func endedCount(allBut count: Int) -> Int {
@@ -19,7 +19,7 @@ struct ProductGroups {
   }
 
   /// All but the newest `count` groups have been waited for.
-  mutating func forget(allBut count: Int) {
+  func forget(allBut count: Int) {
     waitedCount = max(waitedCount, endedCount(allBut: count))
     committed.removeFirst(max(0, committed.count - count))
   }
@@ -38,6 +38,10 @@ struct ProductGroups {
     let operand: OperandMemory
     var arrivedCount = 0
     var lastArrival: UInt64 = 0
+
+    func isSame(_ arrival: Arrival) -> Bool {
+      statement == arrival.statement && a == arrival.a && b == arrival.b
+    }
   }
 
   private let warps: ArraySlice<Warp>
@@ -61,7 +65,7 @@ struct ProductGroups {
   /// exited. The latter is for the hazard checks to report.
   func isWhole(for number: Int) -> Bool {
     warps.count == 4
-      && warps.allSatisfy { $0.live == .max || $0.asynchronous.products.executedCount > number }
+      && warps.allSatisfy { $0.live == .max || $0.products.executedCount > number }
   }
 
   // MARK: Products
@@ -76,6 +80,12 @@ struct ProductGroups {
     let time: UInt64
   }
 
+  /// Whether another warp has executed the same: then its operands have been looked at.
+  func isOpen(_ arrival: Arrival) -> Bool {
+    let place = arrival.number - begunCount
+    return place < open.count && open[place].isSame(arrival)
+  }
+
   /// B of a product, which `read` prepares for the first warp that arrives; nil when the others have executed something
   /// else.
   func operand(_ arrival: Arrival, read: (OperandMemory) -> Void) -> OperandMemory? {
@@ -86,9 +96,7 @@ struct ProductGroups {
       open.append(Open(statement: arrival.statement, a: arrival.a, b: arrival.b, operand: memory))
       return memory
     }
-    let known = open[place]
-    guard known.statement == arrival.statement, known.a == arrival.a, known.b == arrival.b else { return nil }
-    return known.operand
+    return open[place].isSame(arrival) ? open[place].operand : nil
   }
 
   /// Counts a warp that has executed its part of a product. Returns when the last did, if all have.
@@ -122,7 +130,7 @@ struct ProductGroups {
 
   /// Forgets times that no warp will ask for any more.
   func forgetResults() {
-    let waited = warps.map(\.asynchronous.products.waitedCount).min() ?? 0
+    let waited = warps.map(\.products.waitedCount).min() ?? 0
     results.removeFirst(max(0, waited - (endedCount - results.count)))
   }
 

@@ -12,12 +12,12 @@ extension Interpreter {
     switch i.opcode {
     case .warpgroupMultiply: try multiplyWarpgroup(i, lanes, warp, place)
     case .warpgroupFence: warp.hazards?.registers?.fence()
-    case .warpgroupCommit: warp.asynchronous.products.commit()
+    case .warpgroupCommit: warp.products.commit()
     case .warpgroupWait:
       let warpgroup = warp.block.warpgroup(of: warp)
-      let count = warp.asynchronous.products.endedCount(allBut: Int(i.immediate))
+      let count = warp.products.endedCount(allBut: Int(i.immediate))
       guard let time = warpgroup.resultTime(count) else { return .blocked(.products) }
-      warp.asynchronous.products.forget(allBut: Int(i.immediate))
+      warp.products.forget(allBut: Int(i.immediate))
       checkProductWait(warp)
       warpgroup.forgetResults()
       warp.wait(until: time, .matrixWait)
@@ -30,8 +30,9 @@ extension Interpreter {
   private func multiplyWarpgroup(
     _ i: DecodedInstruction, _ lanes: LaneContext, _ warp: Warp, _ place: Int
   ) throws(SimulationError) {
-    let warpgroup = warp.block.warpgroup(of: warp)
-    guard warpgroup.isWhole(for: warp.asynchronous.products.executedCount) else {
+    let (block, groups) = (warp.block, warp.products)
+    let warpgroup = block.warpgroup(of: warp)
+    guard warpgroup.isWhole(for: groups.executedCount) else {
       throw error(.badOperand("a warpgroup has four warps, of which no thread has exited"), i, warp, place)
     }
     let product = MatrixProduct(i)
@@ -40,10 +41,16 @@ extension Interpreter {
     let a = isShared ? try descriptor(i.a, i, lanes, warp, place) : nil
     let adds = lanes.predicate(i.e)
     if adds != 0 && adds != .max { throw error(.badOperand("lanes differ in scale-d"), i, warp, place) }
-    let bTile = try tile(
-      b, rows: product.columns, isAlongRows: product.flags.contains(.isAlongN), i, warp, place)
     let arrival = Warpgroup.Arrival(
-      number: warp.asynchronous.products.executedCount, statement: i.statement, a: a, b: b, time: issueTime)
+      number: groups.executedCount, statement: i.statement, a: a, b: b, time: issueTime)
+    let bTile = unsafe OperandTile(b, memory: block.shared, isAlongRows: product.flags.contains(.isAlongN))
+    let aTile = a.map {
+      unsafe OperandTile($0, memory: block.shared, isAlongRows: product.flags.contains(.isAlongM))
+    }
+    if !warpgroup.isOpen(arrival) {
+      try check(bTile, rows: product.columns, block, i, warp, place)
+      if let aTile { try check(aTile, rows: 64, block, i, warp, place) }
+    }
     let operand = warpgroup.operand(arrival) {
       unsafe bTile.readB(product.bType, columns: product.columns, to: $0.base)
     }
@@ -51,11 +58,8 @@ extension Interpreter {
       throw error(
         .badOperand("the warps of a warpgroup differ in instruction or descriptors"), i, warp, place)
     }
-    let slots = unsafe UnsafePointer(warp.fragments[place].frame.program.code.vectors + Int(i.extra))
+    let slots = unsafe lanes.vectors + Int(i.extra)
     let isNegated = product.flags.contains(.negates)
-    let aTile = try a.map { a throws(SimulationError) in
-      try tile(a, rows: 64, isAlongRows: product.flags.contains(.isAlongM), i, warp, place)
-    }
     if let aTile {
       unsafe aTile.readA(
         product.aType, firstRow: 16 * (warp.index % 4), isNegated: isNegated, to: products.a)
@@ -72,12 +76,11 @@ extension Interpreter {
         product, lanes, slots, operand.base, addend: adds == 0 ? nil : slots, isHalf: product.sum == .f16)
     }
     if let hazards = warp.hazards {
-      let site = site(i, warp, place)
-      checkProduct(
-        a: aTile, b: bTile, columns: product.columns, site, warp, hazards)
-      checkProductRegisters(site, warp.fragments[place].index, adds: adds != 0, warp, hazards)
+      let site = lanes.site(i)
+      checkProduct(a: aTile, b: bTile, columns: product.columns, site, block, warp, hazards)
+      checkProductRegisters(site, lanes.index, adds: adds != 0, warp, hazards)
     }
-    warp.asynchronous.products.execute()
+    groups.execute()
     guard let last = warpgroup.arrive(arrival) else { return }
     let rows = product.columns + (isShared ? 64 : 0)
     begin(
@@ -93,24 +96,26 @@ extension Interpreter {
   private func descriptor(
     _ slot: Int32, _ i: DecodedInstruction, _ lanes: LaneContext, _ warp: Warp, _ place: Int
   ) throws(SimulationError) -> UInt64 {
-    let first = lanes.doubleWord(slot, 0)
-    for lane in 1..<32 where lanes.doubleWord(slot, lane) != first {
-      throw error(.badOperand("lanes 0 and \(lane) differ in a matrix descriptor"), i, warp, place)
+    let row = unsafe lanes.doubleWords(slot)
+    let first = unsafe row[0]
+    var difference: UInt64 = 0
+    for lane in 1..<32 { difference |= unsafe row[lane] ^ first }
+    guard difference == 0 else {
+      let other = (1..<32).first { unsafe row[$0] != first } ?? 0
+      throw error(.badOperand("lanes 0 and \(other) differ in a matrix descriptor"), i, warp, place)
     }
     return first
   }
 
-  /// The operand that a matrix descriptor describes: so many rows of A, or columns of B, all in shared memory.
-  private func tile(
-    _ descriptor: UInt64, rows: Int, isAlongRows: Bool, _ i: DecodedInstruction, _ warp: Warp, _ place: Int
-  ) throws(SimulationError) -> OperandTile {
-    let tile = unsafe OperandTile(descriptor, memory: warp.block.shared, isAlongRows: isAlongRows)
+  /// Throws unless so many rows of A, or columns of B, lie as they must, and all in shared memory.
+  private func check(
+    _ tile: OperandTile, rows: Int, _ block: Block, _ i: DecodedInstruction, _ warp: Warp, _ place: Int
+  ) throws(SimulationError) {
     let start = UInt64(tile.start)
     if tile.baseOffset != 0 {
       throw error(
         .badOperand("base offset \(tile.baseOffset) in a matrix descriptor: the simulator has only 0"), i,
-        warp,
-        place)
+        warp, place)
     }
     if !tile.isAligned {
       throw error(
@@ -119,12 +124,11 @@ extension Interpreter {
     }
     let addresses = tile.addresses(rows: rows)
     guard addresses.lowerBound >= AddressWindow.reservedShared,
-      addresses.upperBound <= warp.block.sharedByteCount
+      addresses.upperBound <= block.sharedByteCount
     else {
       throw error(
         .outOfBounds(space: "shared", address: start, byteCount: addresses.count, lane: 0), i, warp, place)
     }
-    return tile
   }
 
   // MARK: Time

@@ -1,5 +1,5 @@
 /// An access to a word of shared memory.
-struct Access: Hashable {
+struct Access: Equatable {
   enum Kind: UInt8 {
     case read, write
     /// `atom`, `red`, and loads and stores that are not weak: they do not race with each other.
@@ -28,6 +28,13 @@ struct Access: Hashable {
   /// The instruction, numbered among all of the module.
   var site: Int32
 
+  /// Whether they are alike but for the instruction.
+  @inline(__always)
+  func isAlike(_ other: Access) -> Bool {
+    kind == other.kind && mask == other.mask && agent == other.agent && time == other.time
+      && warp == other.warp
+  }
+
   /// Whether nothing that was before it counts any more.
   var replacesAll: Bool { kind.isWrite && mask == 0xF }
 
@@ -39,56 +46,88 @@ struct Access: Hashable {
   }
 }
 
-/// What has been done to a word of shared memory that later accesses may conflict with.
+/// What has been done to words of shared memory that later accesses may conflict with: histories, each under a number.
 ///
 /// A write makes everything before it obsolete, for those bytes: it was ordered after these accesses, else that has
 /// been reported. Of the reads since then, each agent's last is kept.
-struct AccessHistory {
-  private(set) var accesses: [Access] = []
-  /// Bytes that have been written.
-  private(set) var initialised: UInt8 = 0
-
-  /// Written once by something that conflicts with nothing.
-  static let initialisedWord = {
-    var history = AccessHistory()
-    history.initialised = 0xF
-    return history
-  }()
-
-  /// The history with one access more.
-  func adding(_ access: Access) -> AccessHistory {
-    var result = self
-    if access.kind.isWrite { result.initialised |= access.mask }
-    let replaces = access.kind.isWrite
-    for index in result.accesses.indices {
-      let old = result.accesses[index]
-      if replaces || (old.agent == access.agent && !old.kind.isWrite) {
-        result.accesses[index].mask &= ~access.mask
-      }
-    }
-    result.accesses.removeAll { $0.mask == 0 }
-    result.accesses.append(access)
-    return result
+struct HistoryList {
+  private struct History {
+    /// Its accesses in the list, oldest first.
+    var places = 0..<0
+    /// Bytes that have been written.
+    var initialised: UInt8 = 0
   }
 
-  /// Whether a read is one that the history has already, with nothing written in between.
-  func contains(_ access: Access) -> Bool {
-    !access.kind.isWrite
-      && accesses.contains {
-        $0.agent == access.agent && $0.time == access.time && $0.kind == access.kind
-          && $0.mask & access.mask == access.mask
-      }
+  /// First that of words which nobody has touched, then that of words which something has written that conflicts with
+  /// nothing. Two numbers may stand for equal histories.
+  private var histories = [History(), History(initialised: 0xF)]
+  /// Of all histories: few arrays make them cheap to make and to forget.
+  private var accesses: [Access] = []
+
+  /// Forgets all but the first two.
+  mutating func removeAll() {
+    histories.removeLast(histories.count - 2)
+    accesses.removeAll(keepingCapacity: true)
   }
 
-  /// What an access that is ordered after `causality` conflicts with, and how.
-  func conflict(_ access: Access, _ causality: Causality) -> (kind: HazardFinding.Kind, with: Access?)? {
-    for old in accesses where old.mask & access.mask != 0 {
-      if let kind = Self.conflict(access, causality, old) { return (kind, old) }
+  static let untouched: UInt32 = 0
+  static let initialised: UInt32 = 1
+
+  var count: Int { histories.count }
+
+  /// Adds a history with one access more than another. Returns its number.
+  mutating func append(_ access: Access, to number: UInt32) -> UInt32 {
+    var history = histories[Int(number)]
+    let first = accesses.count
+    for place in history.places {
+      var old = accesses[place]
+      if access.kind.isWrite || (old.agent == access.agent && !old.kind.isWrite) { old.mask &= ~access.mask }
+      if old.mask != 0 { accesses.append(old) }
     }
-    return !access.kind.isWrite && initialised & access.mask != access.mask
+    accesses.append(access)
+    history.places = first..<accesses.count
+    if access.kind.isWrite { history.initialised |= access.mask }
+    histories.append(history)
+    return UInt32(histories.count - 1)
+  }
+
+  /// Adds a history of another list. Returns its number.
+  mutating func append(_ number: UInt32, of other: HistoryList) -> UInt32 {
+    var history = other.histories[Int(number)]
+    let first = accesses.count
+    for place in history.places { accesses.append(other.accesses[place]) }
+    history.places = first..<accesses.count
+    histories.append(history)
+    return UInt32(histories.count - 1)
+  }
+
+  /// Whether a read is one that a history has already, with nothing written in between.
+  func contains(_ access: Access, in number: UInt32) -> Bool {
+    if access.kind.isWrite { return false }
+    for place in histories[Int(number)].places {
+      let old = accesses[place]
+      if old.agent == access.agent && old.time == access.time && old.kind == access.kind
+        && old.mask & access.mask == access.mask
+      {
+        return true
+      }
+    }
+    return false
+  }
+
+  /// What of a history an access conflicts with that is ordered after `causality`, and how.
+  func conflict(_ access: Access, _ causality: Causality, with number: UInt32) -> (
+    kind: HazardFinding.Kind, with: Access?
+  )? {
+    let history = histories[Int(number)]
+    for place in history.places where accesses[place].mask & access.mask != 0 {
+      if let kind = Self.conflict(access, causality, accesses[place]) { return (kind, accesses[place]) }
+    }
+    return !access.kind.isWrite && history.initialised & access.mask != access.mask
       ? (.uninitialisedShared, nil) : nil
   }
 
+  /// How an access that is ordered after `causality` conflicts with an earlier one to the same byte.
   private static func conflict(_ access: Access, _ causality: Causality, _ old: Access) -> HazardFinding.Kind?
   {
     guard access.kind.isWrite || old.kind.isWrite else { return nil }

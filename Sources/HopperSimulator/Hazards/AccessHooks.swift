@@ -8,11 +8,11 @@ extension Interpreter {
 
   /// A load or store of shared memory.
   func checkShared(
-    _ access: MemoryAccess, _ i: DecodedInstruction, _ active: UInt32, _ warp: Warp, _ hazards: WarpHazards,
-    _ place: Int, isWrite: Bool
+    _ access: MemoryAccess, _ i: DecodedInstruction, _ lanes: LaneContext, _ warp: Warp,
+    _ hazards: WarpHazards, isWrite: Bool
   ) {
     let order = MemoryOrder(rawValue: i.modifiers) ?? .weak
-    let site = site(i, warp, place)
+    let (site, active) = (lanes.site(i), lanes.active)
     if order.isOrdered {
       forEachAddress(access, in: .shared, i, active) { address in
         checkOrdered(
@@ -23,17 +23,17 @@ extension Interpreter {
     let kind: Access.Kind = isWrite ? .write : .read
     let cluster = hazards.cluster
     let record = hazards.access(kind, site)
-    checkRemote(record, access.first, warp)
+    if !lanes.isOwn(access.first) { checkRemote(record, access.first, warp) }
     if access.isContiguous(active) {
       let address = access.first & 0xFFFF_FFFF
       cluster.touch(
-        record, hazards.causality, address, byteCount: active.nonzeroBitCount * access.byteCount)
+        record, hazards, address, byteCount: active.nonzeroBitCount * access.byteCount)
     } else if access.isOfWords {
-      cluster.touch(record, hazards.causality, access, active)
+      cluster.touch(record, hazards, access, active)
     } else {
       forEachAddress(access, in: .shared, i, active) { address in
         cluster.touch(
-          record, hazards.causality, address & 0xFFFF_FFFF, byteCount: access.byteCount)
+          record, hazards, address & 0xFFFF_FFFF, byteCount: access.byteCount)
       }
     }
   }
@@ -80,7 +80,7 @@ extension Interpreter {
     // What it has read orders it after who has written that.
     cluster.synchronize(hazards, at: address, reads: reads, writes: false)
     let record = hazards.access(writes ? .synchronizingWrite : .synchronizingRead, site)
-    cluster.touch(record, hazards.causality, address, byteCount: byteCount)
+    cluster.touch(record, hazards, address, byteCount: byteCount)
     cluster.synchronize(hazards, at: address, reads: false, writes: writes)
   }
 }

@@ -64,7 +64,7 @@ extension Interpreter {
     let access = Access(
       kind: isReduction ? .asynchronousReduction : .asynchronousWrite, mask: 0xF, agent: Int32(object.agent),
       time: object.completed + 1, warp: Int32(hazards.agent), site: site)
-    cluster.touch(access, hazards.causality, address, byteCount: byteCount)
+    cluster.touch(access, hazards, address, byteCount: byteCount)
     checkRemote(access, address, warp)
     return access
   }
@@ -94,7 +94,7 @@ extension Interpreter {
   /// Bytes that an asynchronous operation reads.
   func checkRead(_ access: Access?, _ address: UInt64, byteCount: Int, _ warp: Warp) {
     guard let access, let hazards = warp.hazards else { return }
-    hazards.cluster.touch(access, hazards.causality, address, byteCount: byteCount)
+    hazards.cluster.touch(access, hazards, address, byteCount: byteCount)
   }
 
   /// One thread's `cp.async`.
@@ -103,7 +103,7 @@ extension Interpreter {
     let access = Access(
       kind: .genericCopy, mask: 0xF, agent: Int32(hazards.copies.agent), time: time,
       warp: Int32(hazards.agent), site: site)
-    hazards.cluster.touch(access, hazards.causality, address, byteCount: byteCount)
+    hazards.cluster.touch(access, hazards, address, byteCount: byteCount)
   }
 
   /// What is published by an arrival that happens when a warp's `cp.async` so far are done.

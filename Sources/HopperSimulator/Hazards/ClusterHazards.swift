@@ -9,7 +9,7 @@ final class ClusterHazards {
   private unowned let cluster: Cluster
   private let launch: LaunchContext
   let table = HistoryTable()
-  private(set) var shadows: [SharedShadow] = []
+  let shadows: [SharedShadow]
   var log = FindingLog()
   /// Agents so far; the first are the warps, by rank of the block and index.
   private var agentCount: Int
@@ -30,14 +30,13 @@ final class ClusterHazards {
     self.cluster = cluster
     self.global = global.state(of: cluster.index, launch)
     agentCount = 0
-    for block in cluster.blocks {
-      let hazards = BlockHazards(sharedByteCount: block.sharedByteCount)
+    let blocks = cluster.blocks.map(BlockHazards.init)
+    shadows = blocks.map(\.shadow)
+    for (block, hazards) in zip(cluster.blocks, blocks) {
       block.hazards = hazards
-      shadows.append(hazards.shadow)
       for warp in block.warps {
-        let hazards = WarpHazards(self, agent: newAgent())
-        hazards.registers = launch.program.watch.map { RegisterState($0) }
-        warp.hazards = hazards
+        warp.hazards = WarpHazards(
+          self, agent: newAgent(), registers: launch.program.watch.map { RegisterState($0) })
       }
     }
   }
@@ -112,8 +111,8 @@ final class ClusterHazards {
 
   // MARK: Accesses
 
-  /// Access to a run of bytes of shared memory; `address` has the block's rank.
-  func touch(_ access: Access, _ causality: Causality, _ address: UInt64, byteCount: Int) {
+  /// Access of a warp to a run of bytes of shared memory; `address` has the block's rank.
+  func touch(_ access: Access, _ warp: WarpHazards, _ address: UInt64, byteCount: Int) {
     let rank = Int(address >> AddressWindow.sharedBits)
     guard rank < shadows.count else { return }
     forgetIfFull()
@@ -121,7 +120,7 @@ final class ClusterHazards {
     let base = address - UInt64(offset)
     if offset & 3 == 0, byteCount & 3 == 0 {
       shadows[rank].update(offset / 4..<(offset + byteCount) / 4) { old, index in
-        successor(old, access, causality, base + UInt64(index * 4))
+        successor(old, access, warp, base + UInt64(index * 4))
       }
       return
     }
@@ -129,38 +128,40 @@ final class ClusterHazards {
       var part = access
       part.mask = Self.mask(of: word, offset, byteCount)
       shadows[rank].update(word..<word + 1) { old, index in
-        successor(old, part, causality, base + UInt64(index * 4))
+        successor(old, part, warp, base + UInt64(index * 4))
       }
     }
   }
 
   /// Access of lanes to whole words of the shared memory of one block.
-  func touch(_ access: Access, _ causality: Causality, _ lanes: MemoryAccess, _ active: UInt32) {
+  func touch(_ access: Access, _ warp: WarpHazards, _ lanes: MemoryAccess, _ active: UInt32) {
     let rank = Int(lanes.first >> AddressWindow.sharedBits & 0xFF)
     guard rank < shadows.count else { return }
     forgetIfFull()
     let base = UInt64(rank) << AddressWindow.sharedBits
     shadows[rank].update(lanes, active) { old, index in
-      successor(old, access, causality, base + UInt64(index * 4))
+      successor(old, access, warp, base + UInt64(index * 4))
     }
   }
 
-  /// Access to rows of an operand of `wgmma`.
-  func touch(_ access: Access, _ causality: Causality, _ tile: OperandTile, rows: Range<Int>, rank: Int) {
+  /// Access to rows of an operand of `wgmma`, all of which are in shared memory.
+  func touch(_ access: Access, _ warp: WarpHazards, _ tile: OperandTile, rows: Range<Int>, rank: Int) {
     forgetIfFull()
     let base = UInt64(rank) << AddressWindow.sharedBits
-    unsafe tile.withUnits(rows: rows) { units in
-      unsafe shadows[rank].update(units) { old, index in
-        successor(old, access, causality, base + UInt64(index * 4))
+    shadows[rank].update(tile, rows: rows) { old, index in
+      // Each conflict is reported.
+      var isForAll = true
+      let new = table.successor(of: old, access, warp) { kind, other in
+        isForAll = false
+        reportConflict(kind, access, other, base + UInt64(index * 4))
       }
+      return (new, isForAll)
     }
   }
 
-  private func successor(_ old: UInt32, _ access: Access, _ causality: Causality, _ address: UInt64) -> UInt32
-  {
-    table.successor(of: old, access, causality) { kind, other in
-      reportConflict(kind, access, other, address)
-    }
+  @inline(__always)
+  private func successor(_ old: UInt32, _ access: Access, _ warp: WarpHazards, _ address: UInt64) -> UInt32 {
+    table.successor(of: old, access, warp) { kind, other in reportConflict(kind, access, other, address) }
   }
 
   private func forgetIfFull() {
@@ -192,14 +193,14 @@ final class BlockHazards {
   private(set) var arrivals = [Access?](repeating: nil, count: 16)
   /// What its warps that have exited had seen.
   var exited = Causality()
-  /// The products of each warpgroup as an agent, and how many have begun.
-  var productAgents: [Int: Int] = [:]
-  var productCounts: [Int: UInt32] = [:]
+  /// The products of each warpgroup.
+  var products: [ProductHazards?]
   /// The last access of each agent of other blocks.
   var remote: [Int32: Access] = [:]
 
-  init(sharedByteCount: Int) {
-    shadow = SharedShadow(byteCount: sharedByteCount)
+  init(_ block: Block) {
+    shadow = SharedShadow(byteCount: block.sharedByteCount)
+    products = Array(repeating: nil, count: (block.warps.count + 3) / 4)
   }
 
   /// A warp arrives at a named barrier.
@@ -221,7 +222,7 @@ final class BlockHazards {
 
 /// What is known of a warp.
 final class WarpHazards {
-  unowned let cluster: ClusterHazards
+  let cluster: ClusterHazards
   let agent: Int
   /// What is ordered before its next instruction, its own ones included.
   var causality = Causality()
@@ -233,11 +234,12 @@ final class WarpHazards {
   /// The instruction of its last `wgmma`; -1 when there was none.
   var lastProduct: Int32 = -1
   /// Its registers that are followed; nil when none are.
-  var registers: RegisterState?
+  let registers: RegisterState?
 
-  init(_ cluster: ClusterHazards, agent: Int) {
+  init(_ cluster: ClusterHazards, agent: Int, registers: RegisterState?) {
     self.cluster = cluster
     self.agent = agent
+    self.registers = registers
     causality.seen[agent] = time
   }
 

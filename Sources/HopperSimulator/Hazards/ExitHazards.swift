@@ -26,7 +26,7 @@ extension Interpreter {
   func checkExit(_ warp: Warp, _ site: Int32) {
     guard let hazards = warp.hazards, let block = warp.block.hazards else { return }
     let cluster = hazards.cluster
-    let products = warp.asynchronous.products
+    let products = warp.products
     if products.waitedCount < products.executedCount {
       cluster.report(
         .unfinishedProducts, hazards.access(.read, site), other: hazards.access(.read, hazards.lastProduct),

@@ -2,11 +2,11 @@
 extension Interpreter {
   /// A load or store.
   func checkGlobal(
-    _ access: MemoryAccess, _ i: DecodedInstruction, _ active: UInt32, _ warp: Warp, _ hazards: WarpHazards,
-    _ place: Int, isWrite: Bool
+    _ access: MemoryAccess, _ i: DecodedInstruction, _ lanes: LaneContext, _ warp: Warp,
+    _ hazards: WarpHazards, isWrite: Bool
   ) {
     let order = MemoryOrder(rawValue: i.modifiers) ?? .weak
-    let site = site(i, warp, place)
+    let (site, active) = (lanes.site(i), lanes.active)
     if order.isOrdered {
       forEachAddress(access, in: .global, i, active) { address in
         checkOrderedGlobal(
@@ -17,9 +17,16 @@ extension Interpreter {
       let byteCount = active.nonzeroBitCount * access.byteCount
       checkGlobal(isWrite ? .write : .read, access.first, byteCount, site, warp, hazards)
     } else {
+      // Lanes that follow each other are one run.
+      var run: Range<UInt64> = 0..<0
       forEachAddress(access, in: .global, i, active) { address in
-        checkGlobal(isWrite ? .write : .read, address, access.byteCount, site, warp, hazards)
+        if address != run.upperBound {
+          checkGlobal(isWrite ? .write : .read, run.lowerBound, run.count, site, warp, hazards)
+          run = address..<address
+        }
+        run = run.lowerBound..<address + UInt64(access.byteCount)
       }
+      checkGlobal(isWrite ? .write : .read, run.lowerBound, run.count, site, warp, hazards)
     }
   }
 

@@ -56,7 +56,7 @@ extension ClusterHazards {
     }
     let offset = Int(address & (1 << AddressWindow.sharedBits - 1))
     shadows[Int(address >> AddressWindow.sharedBits)].set(
-      offset / 4..<offset / 4 + 2, to: HistoryTable.initialised)
+      offset / 4..<offset / 4 + 2, to: HistoryList.initialised)
   }
 
   /// The mbarrier that a warp uses. Reports a use that is not ordered after the initialisation.

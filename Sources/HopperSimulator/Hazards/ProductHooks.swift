@@ -4,43 +4,56 @@
 /// compared with what the first of them has seen.
 extension Interpreter {
   func checkProduct(
-    a: OperandTile?, b: OperandTile, columns: Int, _ site: Int32, _ warp: Warp, _ hazards: WarpHazards
+    a: OperandTile?, b: OperandTile, columns: Int, _ site: Int32, _ block: Block, _ warp: Warp,
+    _ hazards: WarpHazards
   ) {
-    guard let block = warp.block.hazards else { return }
+    let rank = block.rank
+    guard let block = block.hazards else { return }
     let cluster = hazards.cluster
-    let number = UInt32(warp.asynchronous.products.executedCount + 1)
-    let group = warp.index / 4
+    let number = UInt32(warp.products.executedCount + 1)
     hazards.lastProduct = site
-    guard block.beginProduct(group, number) else { return }
+    let products = block.products(of: warp, cluster)
+    guard products.begin(number) else { return }
     let access = Access(
-      kind: .asynchronousRead, mask: 0xF, agent: Int32(block.productAgent(group, cluster)), time: number,
+      kind: .asynchronousRead, mask: 0xF, agent: Int32(products.agent), time: number,
       warp: Int32(hazards.agent), site: site)
-    cluster.touch(access, hazards.causality, b, rows: 0..<columns, rank: warp.block.rank)
-    if let a { cluster.touch(access, hazards.causality, a, rows: 0..<64, rank: warp.block.rank) }
+    cluster.touch(access, hazards, b, rows: 0..<columns, rank: rank)
+    if let a { cluster.touch(access, hazards, a, rows: 0..<64, rank: rank) }
   }
 
   /// A warp has waited for products.
   func checkProductWait(_ warp: Warp) {
     guard let hazards = warp.hazards, let block = warp.block.hazards else { return }
-    let agent = block.productAgent(warp.index / 4, hazards.cluster)
-    let waited = UInt32(warp.asynchronous.products.waitedCount)
+    let agent = block.products(of: warp, hazards.cluster).agent
+    let waited = UInt32(warp.products.waitedCount)
     hazards.causality.seen[agent] = max(hazards.causality.seen[agent], waited)
   }
 }
 
-extension BlockHazards {
-  /// The products of a warpgroup, as an agent.
-  func productAgent(_ group: Int, _ cluster: ClusterHazards) -> Int {
-    if let known = productAgents[group] { return known }
-    let agent = cluster.newAgent()
-    productAgents[group] = agent
-    return agent
+/// The products of a warpgroup, which are an agent.
+final class ProductHazards {
+  let agent: Int
+  /// How many have begun.
+  private var count: UInt32 = 0
+
+  init(agent: Int) {
+    self.agent = agent
   }
 
-  /// Whether a warp is the first of its warpgroup to execute a product.
-  func beginProduct(_ group: Int, _ number: UInt32) -> Bool {
-    guard productCounts[group, default: 0] < number else { return false }
-    productCounts[group] = number
+  /// A warp executes a product. Whether it is the first of its warpgroup to do so.
+  func begin(_ number: UInt32) -> Bool {
+    guard count < number else { return false }
+    count = number
     return true
+  }
+}
+
+extension BlockHazards {
+  /// The products of a warp's warpgroup.
+  func products(of warp: Warp, _ cluster: ClusterHazards) -> ProductHazards {
+    if let known = products[warp.index / 4] { return known }
+    let made = ProductHazards(agent: cluster.newAgent())
+    products[warp.index / 4] = made
+    return made
   }
 }

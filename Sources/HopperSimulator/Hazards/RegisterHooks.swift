@@ -3,60 +3,65 @@ extension Interpreter {
   /// An instruction is about to be executed that names followed registers.
   func checkRegisters(
     _ use: RegisterWatch.Use, _ watch: RegisterWatch, _ site: Int32, active: UInt32, mask: UInt32,
-    _ warp: Warp,
-    _ hazards: WarpHazards
+    _ warp: Warp, _ hazards: WarpHazards
   ) {
-    guard var state = hazards.registers else { return }
-    hazards.registers = nil
-    defer { hazards.registers = state }
-    let access = hazards.access(.read, site)
-    func report(_ kind: HazardFinding.Kind, _ register: Int, other: Access? = nil, _ text: String) {
-      hazards.cluster.report(kind, access, other: other, "\(watch.names[register]) \(text)")
-    }
+    guard let state = hazards.registers else { return }
     if watch.hasUndefined {
-      if let name = use.guardRegister, state.undefined([name], mask) != nil {
-        report(.uninitialisedRegister, name, "guards it, and was never written")
+      if let name = use.guardRegister, state.isUndefined(name, mask) {
+        report(.uninitialisedRegister, watch.names[name], site, hazards, "guards it, and was never written")
       }
       if use.role == .decision, active != 0, let name = state.undefined(use.reads, active) {
-        report(.uninitialisedRegister, name, "was never written, or comes from one that was not")
+        report(
+          .uninitialisedRegister, watch.names[name], site, hazards,
+          "was never written, or comes from one that was not")
       }
     }
     if use.role == .product || active == 0 { return }
-    let waited = warp.asynchronous.products.waitedCount
+    let waited = warp.products.waitedCount
     if let (register, product) = state.inFlight(use, waited: waited) {
-      report(.registerInFlight, register, other: product, "is used by a wgmma that has not been waited for")
+      report(
+        .registerInFlight, watch.names[register], site, hazards, other: product,
+        "is used by a wgmma that has not been waited for")
     }
     state.write(use, active: active)
   }
 
+  private func report(
+    _ kind: HazardFinding.Kind, _ register: String, _ site: Int32, _ hazards: WarpHazards,
+    other: Int32? = nil, _ text: String
+  ) {
+    hazards.cluster.report(
+      kind, hazards.access(.read, site), other: other.map { hazards.access(.read, $0) }, "\(register) \(text)"
+    )
+  }
+
   /// A warp executes a `wgmma`: its registers.
   func checkProductRegisters(_ site: Int32, _ index: Int, adds: Bool, _ warp: Warp, _ hazards: WarpHazards) {
-    guard let watch = launch.program.watch, watch.useIndex[index] >= 0, hazards.registers != nil else {
+    guard let watch = launch.program.watch, watch.useIndex[index] >= 0, let state = hazards.registers else {
       return
     }
     let use = watch.uses[Int(watch.useIndex[index])]
-    let access = hazards.access(.read, site)
-    let products = warp.asynchronous.products
-    if let register = hazards.registers?.unfenced(use) {
+    if let register = state.unfenced(use) {
       hazards.cluster.report(
-        .missingRegisterFence, access,
+        .missingRegisterFence, hazards.access(.read, site),
         register < 0
           ? "no wgmma.fence comes before the first wgmma"
           : "\(watch.names[register]) was written since the last wgmma.fence")
     }
     if watch.hasResultsAsOperands,
-      let (register, product) = hazards.registers?.operandInFlight(use, waited: products.waitedCount)
+      let (register, product) = state.operandInFlight(
+        use, waited: warp.products.waitedCount)
     {
-      hazards.cluster.report(
-        .registerInFlight, access, other: product,
-        "\(watch.names[register]) is the result of a wgmma that has not been waited for")
+      report(
+        .registerInFlight, watch.names[register], site, hazards, other: product,
+        "is the result of a wgmma that has not been waited for")
     }
-    if watch.hasUndefined, let register = hazards.registers?.undefined(use, adds: adds) {
-      hazards.cluster.report(
-        .uninitialisedRegister, access,
-        "\(watch.names[register]) was never written, or comes from one that was not")
+    if watch.hasUndefined, let register = state.undefined(use, adds: adds) {
+      report(
+        .uninitialisedRegister, watch.names[register], site, hazards,
+        "was never written, or comes from one that was not")
     }
-    hazards.registers?.multiply(use, UInt32(products.executedCount + 1), access)
+    state.multiply(use, UInt32(warp.products.executedCount + 1), site)
   }
 
   /// `setmaxnreg` that would change the count of registers in the other direction; it has no effect.

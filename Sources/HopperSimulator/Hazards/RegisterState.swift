@@ -1,37 +1,64 @@
 /// What is known of the followed registers of one warp, see `RegisterWatch`.
-struct RegisterState {
-  /// The last product that writes each register, or reads it; 0 for none. Products of a warp are numbered from 1.
-  private var products: [UInt32]
-  /// The instruction of that product.
-  private var productAccess: [Access?]
-  /// How many `wgmma.fence` there were when other instructions last wrote each register, and 1; 0 when a product wrote
-  /// it since.
-  private var fencesAtWrite: [UInt32]
-  /// The lanes in which each register has been written.
-  private var defined: [UInt32]
+@safe final class RegisterState {
+  private struct Register {
+    /// The last product that writes it, or reads it; 0 for none. Products of a warp are numbered from 1.
+    var product: UInt32 = 0
+    /// How many `wgmma.fence` there were when another instruction last wrote it, and 1; 0 when a product wrote it since.
+    var fencesAtWrite: UInt32 = 0
+    /// The instruction of that product.
+    var site: Int32 = -1
+    /// The lanes in which it has been written.
+    var defined: UInt32
+  }
+
+  /// A product, of which what it did to its accumulators has not been noted.
+  private struct Product {
+    var use: RegisterWatch.Use
+    var number: UInt32
+    var site: Int32
+  }
+
+  private let watch: RegisterWatch
+  private let registers: UnsafeMutablePointer<Register>
   private var fenceCount: UInt32 = 0
   /// The newest of the products in a row that have the same accumulators: what it did to these is noted when another
   /// instruction wants to know.
-  private var newest: (use: RegisterWatch.Use, number: UInt32, access: Access)?
+  private var newest: Product?
+  /// Products so far.
+  private var productCount: UInt32 = 0
 
   init(_ watch: RegisterWatch) {
-    products = Array(repeating: 0, count: watch.names.count)
-    productAccess = Array(repeating: nil, count: watch.names.count)
-    fencesAtWrite = products
-    defined = watch.mayBeUndefined.map { $0 ? 0 : .max }
+    self.watch = watch
+    unsafe registers = .allocate(capacity: watch.names.count)
+    for (place, mayBeUndefined) in watch.mayBeUndefined.enumerated() {
+      unsafe (registers + place).initialize(to: Register(defined: mayBeUndefined ? 0 : .max))
+    }
   }
 
-  mutating func fence() { fenceCount += 1 }
+  deinit { unsafe registers.deallocate() }
+
+  /// By its number, which comes from `watch`.
+  private subscript(_ number: Int) -> Register {
+    @inline(__always) get { unsafe registers[number] }
+    @inline(__always) set { unsafe registers[number] = newValue }
+  }
+
+  /// The first register of a list that is so.
+  @inline(__always)
+  private func first(_ list: Range<Int>, where condition: (Register) -> Bool) -> Int? {
+    for place in list where condition(self[watch.numbers[place]]) { return watch.numbers[place] }
+    return nil
+  }
+
+  func fence() { fenceCount += 1 }
 
   /// Notes what the newest product did to its accumulators.
-  private mutating func settle() {
-    guard let (use, number, access) = newest else { return }
+  private func settle() {
+    guard let product = newest else { return }
     newest = nil
-    for register in use.accumulators {
-      products[register] = number
-      productAccess[register] = access
-      fencesAtWrite[register] = 0
-      defined[register] = .max
+    for place in product.use.accumulators {
+      self[watch.numbers[place]] = Register(
+        product: product.number, fencesAtWrite: 0, site: product.site, defined: .max)
     }
   }
 
@@ -41,63 +68,72 @@ struct RegisterState {
 
   // MARK: wgmma
 
-  /// A followed register that an instruction touches while a product that has not been waited for uses it.
-  mutating func inFlight(_ use: RegisterWatch.Use, waited: Int) -> (register: Int, product: Access)? {
+  /// A followed register that an instruction touches while a product that has not been waited for uses it, and where
+  /// that product is.
+  func inFlight(_ use: RegisterWatch.Use, waited: Int) -> (register: Int, site: Int32)? {
+    guard Int(productCount) > waited else { return nil }
     settle()
-    for register in use.role == .copy ? use.writes : use.reads + use.writes {
-      if Int(products[register]) > waited, let access = productAccess[register] { return (register, access) }
-    }
-    return nil
+    let isUsed = { (register: Register) in Int(register.product) > waited }
+    let read = use.role == .copy ? nil : first(use.reads, where: isUsed)
+    return (read ?? first(use.writes, where: isUsed)).map { ($0, self[$0].site) }
   }
 
   /// An instruction that is no `wgmma` writes registers. A copy of an accumulator is as the accumulator: compilers make
   /// such copies, which the assembler joins.
-  mutating func write(_ use: RegisterWatch.Use, active: UInt32) {
+  func write(_ use: RegisterWatch.Use, active: UInt32) {
     settle()
-    let isCopy = use.role == .copy && !use.reads.isEmpty
-    let newest = isCopy ? use.reads.max { products[$0] < products[$1] } : nil
-    let fences = isCopy ? use.reads.map { fencesAtWrite[$0] }.max() ?? 0 : fenceCount + 1
-    let undefined = undefinedLanes(use)
-    for register in use.writes {
-      products[register] = newest.map { products[$0] } ?? 0
-      productAccess[register] = newest.flatMap { productAccess[$0] }
-      fencesAtWrite[register] = fences
-      defined[register] = (defined[register] & ~active) | (active & ~undefined)
+    var written = Register(defined: active & ~undefinedLanes(use))
+    written.fencesAtWrite = fenceCount + 1
+    if use.role == .copy, !use.reads.isEmpty {
+      written.fencesAtWrite = 0
+      for place in use.reads {
+        let source = self[watch.numbers[place]]
+        if source.product > written.product || place == use.reads.lowerBound {
+          (written.product, written.site) = (source.product, source.site)
+        }
+        written.fencesAtWrite = max(written.fencesAtWrite, source.fencesAtWrite)
+      }
+    }
+    for place in use.writes {
+      let number = watch.numbers[place]
+      let kept = self[number].defined & ~active
+      self[number] = written
+      self[number].defined |= kept
     }
   }
 
   /// A register of a product that was written since the last fence; -1 when there has been no fence at all.
-  mutating func unfenced(_ use: RegisterWatch.Use) -> Int? {
+  func unfenced(_ use: RegisterWatch.Use) -> Int? {
     if fenceCount == 0 { return -1 }
-    func isUnfenced(_ register: Int) -> Bool { fencesAtWrite[register] > fenceCount }
-    if let operand = use.operands.first(where: isUnfenced) { return operand }
+    let isUnfenced = { [fenceCount] (register: Register) in register.fencesAtWrite > fenceCount }
+    if let operand = first(use.operands, where: isUnfenced) { return operand }
     // What the newest product has accumulated nobody has written since.
-    return continues(use) ? nil : use.accumulators.first(where: isUnfenced)
+    return continues(use) ? nil : first(use.accumulators, where: isUnfenced)
   }
 
-  /// A register of A that an earlier product has still to write.
-  mutating func operandInFlight(_ use: RegisterWatch.Use, waited: Int) -> (register: Int, product: Access)? {
+  /// A register of A that an earlier product has still to write, and where that is.
+  func operandInFlight(_ use: RegisterWatch.Use, waited: Int) -> (register: Int, site: Int32)? {
     settle()
-    for register in use.operands where Int(products[register]) > waited && fencesAtWrite[register] == 0 {
-      if let access = productAccess[register] { return (register, access) }
-    }
-    return nil
+    let operand = first(use.operands) { Int($0.product) > waited && $0.fencesAtWrite == 0 }
+    return operand.map { ($0, self[$0].site) }
   }
 
   /// A register that a product reads and that was not written in all lanes.
-  mutating func undefined(_ use: RegisterWatch.Use, adds: Bool) -> Int? {
-    if !use.operands.isEmpty, let operand = undefined(use.operands, .max) { return operand }
+  func undefined(_ use: RegisterWatch.Use, adds: Bool) -> Int? {
+    if let operand = undefined(use.operands, .max) { return operand }
     return adds && !continues(use) ? undefined(use.accumulators, .max) : nil
   }
 
-  mutating func multiply(_ use: RegisterWatch.Use, _ number: UInt32, _ access: Access) {
+  func multiply(_ use: RegisterWatch.Use, _ number: UInt32, _ site: Int32) {
     if !continues(use) { settle() }
-    newest = (use, number, access)
-    for register in use.operands {
+    newest = Product(use: use, number: number, site: site)
+    productCount = number
+    for place in use.operands {
       // Other products may have read it too.
-      products[register] = number
-      productAccess[register] = access
-      fencesAtWrite[register] = max(1, fencesAtWrite[register])
+      let operand = watch.numbers[place]
+      self[operand].product = number
+      self[operand].site = site
+      self[operand].fencesAtWrite = max(1, self[operand].fencesAtWrite)
     }
   }
 
@@ -105,18 +141,27 @@ struct RegisterState {
 
   /// Lanes in which what an instruction makes depends on a register that was not written.
   private func undefinedLanes(_ use: RegisterWatch.Use) -> UInt32 {
-    switch use.role {
-    case .decision: return 0
-    case .selection where use.reads.count > 1:
-      // Of the two values only one counts; which is not looked at.
-      return use.reads.reduce(UInt32.max) { $0 & ~defined[$1] }
-    default: return use.reads.reduce(0) { $0 | ~defined[$1] }
+    guard watch.hasUndefined, use.role != .decision else { return 0 }
+    // Of the two values of a selection only one counts; which is not looked at.
+    let needsAny = use.role == .selection && use.reads.count > 1
+    var (some, all) = (UInt32(0), UInt32.max)
+    for place in use.reads {
+      let missing = ~self[watch.numbers[place]].defined
+      (some, all) = (some | missing, all & missing)
     }
+    return needsAny ? all : some
   }
 
   /// A register that an instruction uses before it was written, in one of these lanes.
-  mutating func undefined(_ registers: [Int], _ lanes: UInt32) -> Int? {
+  func undefined(_ registers: Range<Int>, _ lanes: UInt32) -> Int? {
+    if registers.isEmpty { return nil }
     settle()
-    return registers.first { ~defined[$0] & lanes != 0 }
+    return first(registers) { ~$0.defined & lanes != 0 }
+  }
+
+  /// Whether a register was not written in one of these lanes.
+  func isUndefined(_ register: Int, _ lanes: UInt32) -> Bool {
+    settle()
+    return ~self[register].defined & lanes != 0
   }
 }

@@ -17,16 +17,17 @@ final class RegisterWatch: Sendable {
     case product
   }
 
-  /// What an instruction does with followed registers, by their numbers.
+  /// What an instruction does with followed registers. Lists are ranges of `numbers`: uses are copied for each instruction
+  /// that is executed, and so hold no arrays.
   struct Use: Sendable {
     var role: Role
     /// The predicate that guards it.
     var guardRegister: Int?
-    var reads: [Int] = []
-    var writes: [Int] = []
+    var reads = 0..<0
+    var writes = 0..<0
     /// Of a `wgmma`: its accumulators, and the registers of A.
-    var accumulators: [Int] = []
-    var operands: [Int] = []
+    var accumulators = 0..<0
+    var operands = 0..<0
     /// The same number for the same accumulators in the same order.
     var accumulatorSet = 0
   }
@@ -34,6 +35,8 @@ final class RegisterWatch: Sendable {
   /// By decoded instruction, the number of its use; -1 for none.
   let useIndex: [Int32]
   let uses: [Use]
+  /// The followed registers that instructions name.
+  let numbers: [Int]
   /// Of each followed register.
   let names: [String]
   let isOfProducts: [Bool]
@@ -58,27 +61,27 @@ final class RegisterWatch: Sendable {
     Self.spread(&undefined, uses, roles) { $0 != .decision && $0 != .product }
     let followed = products.union(undefined).sorted { $0.index < $1.index }
     if followed.isEmpty { return nil }
-    let numbers = Dictionary(uniqueKeysWithValues: followed.enumerated().map { ($1, $0) })
+    let places = Dictionary(uniqueKeysWithValues: followed.enumerated().map { ($1, $0) })
     names = followed.map { decoder.function.registers[Int($0.index)].name }
     isOfProducts = followed.map(products.contains)
     mayBeUndefined = followed.map(undefined.contains)
     hasUndefined = !undefined.isEmpty
+    var lists = RegisterLists()
     var found: [Use] = []
-    var accumulatorSets: [[Int]: Int] = [:]
     var useOfStatement = [Int32](repeating: -1, count: list.instructions.count + 1)
     for (statement, use) in uses.enumerated() {
       let instruction = list.instructions[statement]
       var known = Use(role: roles[statement])
-      known.guardRegister = instruction.predicate.flatMap { numbers[$0.predicate] }
+      known.guardRegister = instruction.predicate.flatMap { places[$0.predicate] }
       let read = instruction.predicate == nil ? use.reads[...] : use.reads.dropFirst()
-      known.reads = read.compactMap { numbers[$0] }
-      known.writes = use.writes.compactMap { numbers[$0] }
+      known.reads = lists.add(read.compactMap { places[$0] })
+      known.writes = lists.add(use.writes.compactMap { places[$0] })
       if known.role == .product {
-        known.accumulators = instruction.operands[0].registers.compactMap { numbers[$0] }
-        known.accumulatorSet = accumulatorSets[known.accumulators] ?? accumulatorSets.count
-        accumulatorSets[known.accumulators] = known.accumulatorSet
+        let accumulators = instruction.operands[0].registers.compactMap { places[$0] }
+        known.accumulators = lists.add(accumulators)
+        known.accumulatorSet = lists.setNumber(accumulators)
         if case .vector = instruction.operands[1] {
-          known.operands = instruction.operands[1].registers.compactMap { numbers[$0] }
+          known.operands = lists.add(instruction.operands[1].registers.compactMap { places[$0] })
         }
       }
       if known.guardRegister == nil, known.reads.isEmpty, known.writes.isEmpty { continue }
@@ -86,8 +89,9 @@ final class RegisterWatch: Sendable {
       found.append(known)
     }
     self.uses = found
-    let results = Set(found.flatMap(\.accumulators))
-    hasResultsAsOperands = found.contains { !results.isDisjoint(with: $0.operands) }
+    numbers = lists.numbers
+    let results = Set(found.flatMap { lists.numbers[$0.accumulators] })
+    hasResultsAsOperands = found.contains { !results.isDisjoint(with: lists.numbers[$0.operands]) }
     // Of the instructions that stand for one of PTX, the last counts.
     useIndex = decoder.code.indices.map { index in
       let statement = decoder.code[index].statement
@@ -123,5 +127,23 @@ final class RegisterWatch: Sendable {
     case "wgmma": return instruction.operands.count > 2 ? .product : .computation
     case let mnemonic: return decisions.contains(mnemonic) ? .decision : .computation
     }
+  }
+}
+
+/// Collects the lists of registers that instructions name.
+private struct RegisterLists {
+  private(set) var numbers: [Int] = []
+  private var sets: [[Int]: Int] = [:]
+
+  mutating func add(_ list: [Int]) -> Range<Int> {
+    numbers += list
+    return numbers.count - list.count..<numbers.count
+  }
+
+  /// The same number for the same registers in the same order.
+  mutating func setNumber(_ list: [Int]) -> Int {
+    let number = sets[list] ?? sets.count
+    sets[list] = number
+    return number
   }
 }

@@ -154,7 +154,7 @@ final class LaunchRunner {
       let done = max(memory.resolve(request, runs), end)
       switch request.completion {
       case .nobody: break
-      case .registers(let frame, let instruction): frame.arrive(instruction, at: done)
+      case .registers(let frame, let instruction): frame.scoreboard.arrive(instruction, at: done)
       case .action(let action): action(done)
       }
     }

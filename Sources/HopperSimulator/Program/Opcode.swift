@@ -82,6 +82,12 @@ struct DecodedInstruction {
   var extraCount: Int32 = 0
   /// Index of the instruction in the function's body, for messages.
   var statement: Int32 = 0
+
+  /// Whether it is a load or store whose order among other blocks does not matter.
+  @inline(__always)
+  var isPlainAccess: Bool {
+    (opcode == .load || opcode == .store) && modifiers == MemoryOrder.weak.rawValue
+  }
 }
 
 /// A predicate of a warp: a word of 32 bits, one for each lane.

@@ -33,14 +33,27 @@ import SimulatorKernels
     return Int(first)..<Int(end)
   }
 
-  /// Calls with the addresses of the units of 16 bytes of some rows.
-  func withUnits(rows: Range<Int>, _ body: (UnsafeBufferPointer<UInt32>) -> Void) {
-    unsafe withUnsafeTemporaryAllocation(of: UInt32.self, capacity: Int(SIM_TILE_UNITS)) { addresses in
-      var tile = unsafe tile
-      let count = unsafe sim_tile_units(
-        &tile, Int32(rows.lowerBound), Int32(rows.count), addresses.baseAddress)
-      unsafe body(UnsafeBufferPointer(rebasing: addresses[..<Int(count)]))
-    }
+  /// Units of 16 bytes of some rows.
+  func unitCount(rows: Range<Int>) -> Int {
+    var tile = unsafe tile
+    return unsafe Int(sim_tile_unit_count(&tile, Int32(rows.count)))
+  }
+
+  /// The address of one of these units.
+  func address(ofUnit number: Int, rows: Range<Int>) -> Int {
+    var tile = unsafe tile
+    return unsafe Int(sim_tile_unit(&tile, Int32(rows.lowerBound), Int32(rows.count), Int32(number)))
+  }
+
+  /// Replaces numbers in `words`, which has one for each word of shared memory, in units from the `first`th on. Returns the
+  /// first unit of which it is not known what takes the place of its number, or that has several; as many as there are units
+  /// when all are replaced.
+  @unsafe func replace(
+    _ known: sim_replacements, in words: UnsafeMutablePointer<UInt32>, rows: Range<Int>, from first: Int
+  ) -> Int {
+    var (tile, known) = unsafe (tile, known)
+    return unsafe Int(
+      sim_tile_replace(&tile, Int32(rows.lowerBound), Int32(rows.count), Int32(first), words, &known))
   }
 
   /// Prepares 16 rows of A. All of them must be in memory.

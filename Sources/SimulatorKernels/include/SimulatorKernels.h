@@ -2,6 +2,7 @@
 #ifndef SIMULATOR_KERNELS_H
 #define SIMULATOR_KERNELS_H
 
+#include "simulator_accesses.h"
 #include "simulator_floats.h"
 #include "simulator_halves.h"
 #include "simulator_integers.h"

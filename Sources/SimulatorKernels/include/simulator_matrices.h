@@ -32,9 +32,26 @@ typedef struct {
 // its last byte. With a swizzle, of the whole rows of the pattern.
 void sim_tile_extent(const sim_tile *tile, int rows, uint32_t *first, uint32_t *end);
 
-// The addresses of the units of 16 bytes of `row_count` rows from `first_row` on, at most SIM_TILE_UNITS. Returns how many.
-#define SIM_TILE_UNITS 512
-int sim_tile_units(const sim_tile *tile, int first_row, int row_count, uint32_t *addresses);
+// Units of 16 bytes of so many rows, and the address of one of those from `first_row` on, in the order of memory's lines.
+int sim_tile_unit_count(const sim_tile *tile, int row_count);
+uint32_t sim_tile_unit(const sim_tile *tile, int first_row, int row_count, int unit);
+
+// Numbers that take the place of others: the last that were added. Zero has none.
+#define SIM_REPLACEMENTS 4
+typedef struct {
+  uint32_t old[SIM_REPLACEMENTS], new[SIM_REPLACEMENTS];
+  uint32_t added;
+} sim_replacements;
+void sim_add_replacement(sim_replacements *known, uint32_t old, uint32_t new);
+
+// `words` has a number for each word of shared memory. Replaces those of these units from `unit` on, as long as all four
+// words of a unit have the same number and it is known what takes its place. Returns the first unit that is not so; the count
+// when all are.
+int sim_tile_replace(
+    const sim_tile *tile, int first_row, int row_count, int unit, uint32_t *words, const sim_replacements *known);
+
+// How many of `count` numbers, from the first on, are equal to the first.
+int sim_equal_count(const uint32_t *words, int count);
 
 // A as the product wants it, a[k][16]: 16 rows from `first_row` on of an operand in shared memory, or of `count`
 // registers. Negated if asked for.
