@@ -86,6 +86,8 @@ public final class CPUEngine: AttentionEngine {
 
   /// The micro-kernels whose products an element type gets, at DeepSeek's widths.
   func kernels(for elementType: ElementType) -> MicrokernelSet {
-    MicrokernelTable.set(for: elementType, latentWidth: 512, ropeWidth: 64, limit: instructionSet)
+    // What a cache of 8 bits is decoded for.
+    let elementType = elementType == .float8 ? .bfloat16 : elementType
+    return MicrokernelTable.set(for: elementType, latentWidth: 512, ropeWidth: 64, limit: instructionSet)
   }
 }

@@ -20,7 +20,17 @@ import LatentAttention
     let (latentWidth, ropeWidth) = (plan.geometry.latentWidth, plan.geometry.ropeWidth)
     kernels = MicrokernelTable.set(
       for: queries.latent.elementType, latentWidth: latentWidth, ropeWidth: ropeWidth, limit: limit)
-    widens = !kernels.readsInPlace(latentWidth: latentWidth, ropeWidth: ropeWidth)
+    // What is decoded is read in place.
+    widens = !cache.isCoded && !kernels.readsInPlace(latentWidth: latentWidth, ropeWidth: ropeWidth)
+  }
+
+  /// Whether the products read rows of the workspace, decoded or widened, and not the cache's.
+  var bringsRows: Bool { widens || cache.isCoded }
+
+  /// What the products read.
+  var productType: ElementType {
+    if cache.isCoded { return kernels.decodedType }
+    return widens ? .float32 : kernels.elementType
   }
 
   var geometry: AttentionGeometry { plan.geometry }

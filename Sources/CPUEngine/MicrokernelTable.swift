@@ -27,6 +27,10 @@ import LatentAttention
   var rowLanes: Int { Int(unsafe functions.pointee.row_lanes) }
   var keyStep: Int { Int(unsafe functions.pointee.key_step) }
   var columnChunk: Int { Int(unsafe functions.pointee.column_chunk) }
+  /// What the rows of an 8-bit cache are decoded to.
+  var decodedType: ElementType {
+    unsafe functions.pointee.decoded_element == Int32(MLA_BF16) ? .bfloat16 : .float32
+  }
   var canWiden: Bool { unsafe functions.pointee.can_widen != 0 }
 
   /// Whether cache rows of these widths can be read where they lie. Otherwise they are widened, with padding.
@@ -70,6 +74,7 @@ extension ElementType {
     case .bfloat16: Int32(MLA_BF16)
     case .float16: Int32(MLA_FP16)
     case .float32: Int32(MLA_FP32)
+    case .float8: Int32(MLA_E4M3)
     }
   }
 }

@@ -59,6 +59,7 @@ import LatentAttention
     let space = unsafe workspace
     let paddedKeys = block.count.roundedUp(to: call.kernels.keyStep)
     placeKeys(block, of: piece, paddedKeys: paddedKeys)
+    if call.cache.isCoded { decode(paddedKeys: paddedKeys) }
     var keys = unsafe keyBlock(paddedKeys: paddedKeys)
     unsafe functions.scores(&keys, space.pointee.packedQueries, Int64(rows), space.pointee.scores)
     let isMasked = markVisibleKeys(block, of: piece, rows: rows)
@@ -79,6 +80,7 @@ import LatentAttention
   private func placeKeys(_ block: BlockKeys.Block, of piece: Piece, paddedKeys: Int) {
     let latentRows = unsafe workspace.pointee.latentRows
     let ropeRows = unsafe workspace.pointee.ropeRows
+    let scaleRows = unsafe workspace.pointee.scaleRows
     let zeroKey = unsafe UnsafeRawPointer(workspace.pointee.zeroKey)
     if block.isFirst {
       place(keys: block.start, count: block.count, of: piece, at: 0)
@@ -86,10 +88,12 @@ import LatentAttention
       // They were placed as the next ones of the block before, which was full.
       unsafe latentRows.update(from: latentRows + Workspace.blockKeys, count: block.count)
       unsafe ropeRows.update(from: ropeRows + Workspace.blockKeys, count: block.count)
+      unsafe scaleRows.update(from: scaleRows + Workspace.blockKeys, count: block.count)
     }
     for position in block.count..<max(block.count, paddedKeys) {
       unsafe latentRows[position] = zeroKey
       unsafe ropeRows[position] = zeroKey
+      unsafe scaleRows[position] = zeroKey
     }
     place(keys: block.start + block.count, count: block.nextCount, of: piece, at: paddedKeys)
     for position in paddedKeys + block.nextCount..<max(paddedKeys + block.nextCount, 2 * paddedKeys) {
@@ -101,16 +105,18 @@ import LatentAttention
   /// Writes the addresses of `count` keys of the piece's request, one page's run after another.
   private func place(keys start: Int, count: Int, of piece: Piece, at position: Int) {
     let batch = call.plan.batch
-    let pages = batch.pageOffsets[piece.request]
     var key = start
     while key < start + count {
-      let (page, slot) = key.quotientAndRemainder(dividingBy: batch.pageSize)
-      let run = min(batch.pageSize - slot, start + count - key)
-      let poolPage = Int(batch.pageIndices[pages + page])
+      let (poolPage, slot) = batch.place(request: piece.request, key: key)
+      // Tokens of lists follow each other nowhere.
+      let run = min(batch.pageSize - key % batch.pageSize, start + count - key)
       unsafe placeRun(
         call.cache.latent, poolPage, slot, run, workspace.pointee.latentRows + position + key - start)
-      if let rope = call.cache.rope {
-        unsafe placeRun(rope, poolPage, slot, run, workspace.pointee.ropeRows + position + key - start)
+      if let tail = call.cache.rope ?? call.cache.latentTail {
+        unsafe placeRun(tail, poolPage, slot, run, workspace.pointee.ropeRows + position + key - start)
+      }
+      if let scales = call.cache.scales?.groups?.scales {
+        unsafe placeRun(scales, poolPage, slot, run, workspace.pointee.scaleRows + position + key - start)
       }
       key += run
     }
@@ -129,10 +135,50 @@ import LatentAttention
     }
   }
 
-  /// Points the wide addresses at this geometry's rows of the widened keys.
-  private func placeWideKeys() {
-    guard call.widens else { return }
+  /// Decodes the placed rows of an 8-bit cache into the workspace, and names the next block's for a prefetch.
+  private func decode(paddedKeys: Int) {
     let space = unsafe workspace
+    let cache = call.cache
+    var keys = unsafe mla_coded_keys()
+    unsafe keys.codes = UnsafePointer(space.pointee.latentRows)
+    unsafe keys.tails = UnsafePointer(space.pointee.ropeRows)
+    unsafe keys.keys = Int64(paddedKeys)
+    unsafe keys.width = Int64(cache.latent.width)
+    unsafe keys.scale = 1
+    switch cache.scales?.latent {
+    case .uniform(let scale): unsafe keys.scale = scale
+    case .groups(_, let width), .exponents(_, let width):
+      unsafe keys.scales = UnsafePointer(space.pointee.scaleRows)
+      unsafe keys.group_width = Int64(width)
+    case nil: break
+    }
+    if case .exponents = cache.scales?.latent { unsafe keys.scale_format = Int32(MLA_SCALE_E8M0) }
+    if let tail = cache.rope ?? cache.latentTail {
+      unsafe keys.tail_width = Int64(tail.width)
+      unsafe keys.tail_element = tail.elementType.microkernelCode
+      unsafe keys.tail_scale = cache.scales?.rope ?? 1
+    }
+    unsafe functions.decode(&keys, space.pointee.widenedKeys)
+    for key in 0..<paddedKeys {
+      unsafe space.pointee.wideLatentRows[paddedKeys + key] = space.pointee.latentRows[paddedKeys + key]
+      unsafe space.pointee.wideRopeRows[paddedKeys + key] = space.pointee.ropeRows[paddedKeys + key]
+    }
+  }
+
+  /// Points the wide addresses at this geometry's rows of the widened or decoded keys.
+  private func placeWideKeys() {
+    guard call.bringsRows else { return }
+    let space = unsafe workspace
+    if call.cache.isCoded {
+      let elementBytes = call.productType.byteCount
+      for key in 0..<Workspace.blockKeys {
+        let row =
+          unsafe UnsafeRawPointer(space.pointee.widenedKeys) + key * call.geometry.keyWidth * elementBytes
+        unsafe space.pointee.wideLatentRows[key] = row
+        unsafe space.pointee.wideRopeRows[key] = row + call.geometry.latentWidth * elementBytes
+      }
+      return
+    }
     // Rows are widened in whole lines, so that each part must start on one.
     let latentWidth = call.paddedLatentWidth.roundedUp(to: Workspace.lineWords)
     let rowWidth = latentWidth + call.geometry.ropeWidth.roundedUp(to: Workspace.lineWords)
@@ -147,12 +193,14 @@ import LatentAttention
   private func keyBlock(paddedKeys: Int) -> mla_key_block {
     let space = unsafe workspace
     var block = unsafe mla_key_block()
-    unsafe block.latent = UnsafePointer(call.widens ? space.pointee.wideLatentRows : space.pointee.latentRows)
-    unsafe block.rope = UnsafePointer(call.widens ? space.pointee.wideRopeRows : space.pointee.ropeRows)
+    unsafe block.latent = UnsafePointer(
+      call.bringsRows ? space.pointee.wideLatentRows : space.pointee.latentRows)
+    unsafe block.rope = UnsafePointer(call.bringsRows ? space.pointee.wideRopeRows : space.pointee.ropeRows)
     unsafe block.keys = Int64(paddedKeys)
     unsafe block.latent_width = Int64(call.paddedLatentWidth)
     unsafe block.rope_width = Int64(call.geometry.ropeWidth)
-    unsafe block.element = (call.widens ? .float32 : call.kernels.elementType).microkernelCode
+    unsafe block.element = call.productType.microkernelCode
+    unsafe block.prefetched_bytes = Int64(call.cache.latent.width * call.cache.latent.elementType.byteCount)
     guard call.widens else { return unsafe block }
     unsafe block.narrow_latent = UnsafePointer(space.pointee.latentRows)
     unsafe block.narrow_rope = UnsafePointer(space.pointee.ropeRows)
@@ -186,14 +234,17 @@ import LatentAttention
     if let partialRow = piece.partialRow {
       let target = unsafe partials.pointee.outputs + (partialRow + row) * partials.pointee.width
       unsafe partials.pointee.lse[partialRow + row] = lse
+      unsafe partials.pointee.maxima[partialRow + row] = space.pointee.rowMaximum[row]
       unsafe store(row, rows: rows, isEmpty ? nil : 1 / sum, target, .float32)
       return
     }
     let (token, head) = call.place(request: piece.request, row: piece.firstRow + row)
     let view = call.output.output
     unsafe store(
-      row, rows: rows, isEmpty ? nil : 1 / sum, view.rowAddress(token, head), view.view.elementType)
+      row, rows: rows, isEmpty ? nil : call.sinkShare(lse, head: head) / sum, view.rowAddress(token, head),
+      view.view.elementType)
     call.writeLSE(lse, token: token, head: head)
+    call.writeMaximum(unsafe space.pointee.rowMaximum[row], token: token, head: head)
   }
 
   /// Writes one row of the outputs times `factor`, or zeros.
@@ -215,6 +266,13 @@ import LatentAttention
       let (token, head) = call.place(request: job.request, row: job.firstRow + row)
       let lse = merge(job, row: row, token: token, head: head)
       call.writeLSE(lse, token: token, head: head)
+      guard call.output.maximumScores != nil else { continue }
+      var maximum = -Float.infinity
+      for part in 0..<job.partialCount {
+        let partial = unsafe partials.pointee.maxima[job.partialRow + row + part * job.partialStride]
+        maximum = max(maximum, partial)
+      }
+      call.writeMaximum(maximum, token: token, head: head)
     }
   }
 
@@ -246,12 +304,25 @@ import LatentAttention
       sum += weight
     }
     unsafe functions.store_row(
-      merged, 0, 1, Int64(width), 1 / sum, target, view.view.elementType.microkernelCode)
+      merged, 0, 1, Int64(width), call.sinkShare(maximum + log2f(sum), head: head) / sum, target,
+      view.view.elementType.microkernelCode)
     return maximum + log2f(sum)
   }
 }
 
 extension EngineCall {
+  /// The share of keys in a softmax that a sink takes part in; `lse` is of base 2.
+  fileprivate func sinkShare(_ lse: Float, head: Int) -> Float {
+    guard let sinks = output.sinks else { return 1 }
+    return 1 / (1 + exp2f(sinks[head] / Self.naturalLogOf2 - lse))
+  }
+
+  /// Writes a largest score, given in base 2, where the caller wants one.
+  fileprivate func writeMaximum(_ maximum: Float, token: Int, head: Int) {
+    guard let view = output.maximumScores else { return }
+    unsafe view.rowAddress(token, head).storeBytes(of: maximum * Self.naturalLogOf2, as: Float.self)
+  }
+
   fileprivate static let naturalLogOf2: Float = 0.693_147_180_559_945_3
 
   /// Writes an LSE, given in base 2, where the caller wants one.

@@ -49,7 +49,7 @@ struct WorkspaceSize: Equatable {
   let probabilities: UnsafeMutableRawPointer
   /// Outputs of the piece: `[chunk][row][column]`.
   let outputs: UnsafeMutablePointer<Float>
-  /// Widened keys of a block: `[key][latent, rope]`.
+  /// Widened or decoded keys of a block: `[key][latent, rope]`.
   let widenedKeys: UnsafeMutablePointer<Float>
   /// Interleaved values of a column chunk.
   let valueScratch: UnsafeMutableRawPointer
@@ -63,8 +63,10 @@ struct WorkspaceSize: Equatable {
   let visibleKeys: UnsafeMutablePointer<Int32>
   /// Addresses of latent rows in the cache: those of a block, then those of the next.
   let latentRows: UnsafeMutablePointer<UnsafeRawPointer?>
-  /// Addresses of rope rows in the cache, in the same order.
+  /// Addresses of rope rows in the cache, or of latent tails, in the same order.
   let ropeRows: UnsafeMutablePointer<UnsafeRawPointer?>
+  /// Addresses of the scales of latent rows, in the same order.
+  let scaleRows: UnsafeMutablePointer<UnsafeRawPointer?>
   /// Addresses of the latent parts of `widenedKeys`.
   let wideLatentRows: UnsafeMutablePointer<UnsafeRawPointer?>
   /// Addresses of the rope parts of `widenedKeys`.
@@ -87,7 +89,7 @@ struct WorkspaceSize: Equatable {
     let zeroKey = layout.place(bytes: keyWidth * 4)
     let mergedRow = layout.place(bytes: size.latentWidth * 4)
     let perRow = (0..<4).map { _ in layout.place(bytes: size.rows * 4) }
-    let addresses = (0..<4).map { _ in layout.place(bytes: 2 * block * MemoryLayout<UInt>.size) }
+    let addresses = (0..<5).map { _ in layout.place(bytes: 2 * block * MemoryLayout<UInt>.size) }
     // Layout starts on pages; so does the allocation, once there is room to move its start up to one.
     memory = try AlignedMemory(byteCount: layout.byteCount + Layout.alignment, field: "workspace")
     unsafe memory.bytes.initializeMemory(as: UInt8.self, repeating: 0)
@@ -106,6 +108,7 @@ struct WorkspaceSize: Equatable {
     unsafe visibleKeys = (base + perRow[3]).assumingMemoryBound(to: Int32.self)
     unsafe latentRows = (base + addresses[0]).assumingMemoryBound(to: UnsafeRawPointer?.self)
     unsafe ropeRows = (base + addresses[1]).assumingMemoryBound(to: UnsafeRawPointer?.self)
+    unsafe scaleRows = (base + addresses[4]).assumingMemoryBound(to: UnsafeRawPointer?.self)
     unsafe wideLatentRows = (base + addresses[2]).assumingMemoryBound(to: UnsafeRawPointer?.self)
     unsafe wideRopeRows = (base + addresses[3]).assumingMemoryBound(to: UnsafeRawPointer?.self)
   }
@@ -135,6 +138,8 @@ struct WorkspaceSize: Equatable {
   let outputs: UnsafeMutablePointer<Float>
   /// `[partial row]`, base 2.
   let lse: UnsafeMutablePointer<Float>
+  /// `[partial row]`: largest scores, base 2.
+  let maxima: UnsafeMutablePointer<Float>
 
   private let memory: AlignedMemory
 
@@ -144,13 +149,14 @@ struct WorkspaceSize: Equatable {
   init(rowCount: Int, width: Int) throws(ProblemError) {
     let field = "plan.partialRowCount"
     let outputCount = try rowCount.multiplied(by: width, field: field)
-    let floatCount = try outputCount.added(to: rowCount, field: field)
+    let floatCount = try rowCount.multiplied(by: 2, field: field).added(to: outputCount, field: field)
     memory = try AlignedMemory(
       byteCount: floatCount.multiplied(by: MemoryLayout<Float>.size, field: field), field: field)
     self.rowCount = rowCount
     self.width = width
     unsafe outputs = memory.bytes.baseAddress!.assumingMemoryBound(to: Float.self)
     unsafe lse = outputs + outputCount
+    unsafe maxima = lse + rowCount
   }
 }
 

@@ -18,6 +18,7 @@
 #include "softmax.h"
 #include "rows.h"
 #include "fp32_rows.h"
+#include "decode_fp32.h"
 #include "fp32_sets.h"
 FP32_SET(mla_avx2_bf16, "avx2", MLA_BF16, pack_query_bf16);
 FP32_SET(mla_avx2_fp16, "avx2", MLA_FP16, pack_query_fp16);

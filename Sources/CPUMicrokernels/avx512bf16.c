@@ -65,6 +65,7 @@ static inline void store_probabilities(void *probabilities, int64_t pair, int64_
 #include "products.h"
 #include "softmax.h"
 #include "rows.h"
+#include "decode_bf16.h"
 
 static void pack_pairs(const uint16_t *part, int64_t width, uint32_t *packed, int64_t row, int64_t rows) {
   for (int64_t pair = 0; pair < width / 2; pair++) memcpy(packed + pair * rows + row, part + 2 * pair, 4);
@@ -80,7 +81,7 @@ static void pack_query_pairs(const void *latent, int64_t latent_width, int64_t p
 const mla_microkernels mla_avx512bf16_bf16 = {
     .isa = "avx512bf16", .element = MLA_BF16, .can_widen = 0, .must_widen = 0, .row_lanes = LANES, .key_step = KEY_STEP,
     .column_chunk = COLUMN_CHUNK, .rope_step = ELEMENTS_PER_WORD, .packed_pair_bytes = 4, .pack_query = pack_query_pairs,
-    .scores = scores_of_block, .softmax = softmax, .accumulate = accumulate, .store_row = store_row,
+    .decoded_element = MLA_BF16, .decode = decode_bf16, .scores = scores_of_block, .softmax = softmax, .accumulate = accumulate, .store_row = store_row,
     .add_scaled = add_scaled, .dot_peak = dot_peak};
 #pragma clang attribute pop
 #endif

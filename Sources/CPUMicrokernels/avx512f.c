@@ -28,6 +28,7 @@ static inline lanes load_bf16(const uint16_t *source) {
 #include "softmax.h"
 #include "rows.h"
 #include "fp32_rows.h"
+#include "decode_fp32.h"
 #include "fp32_sets.h"
 FP32_SET(mla_avx512f_bf16, "avx512f", MLA_BF16, pack_query_bf16);
 FP32_SET(mla_avx512f_fp16, "avx512f", MLA_FP16, pack_query_fp16);

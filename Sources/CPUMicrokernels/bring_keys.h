@@ -93,5 +93,5 @@ IN_TILE void bring_line(const mla_key_block *block, int part, int64_t key, int64
   }
 #endif
   (void)widens_next;
-  prefetch_line((part ? block->rope : block->latent) + block->keys + key, keys, line, 4);
+  if (part || line * 4 < block->prefetched_bytes) prefetch_line((part ? block->rope : block->latent) + block->keys + key, keys, line, 4);
 }

@@ -19,6 +19,7 @@
 #include "softmax.h"
 #include "rows.h"
 #include "fp32_rows.h"
+#include "decode_fp32.h"
 #include "fp32_sets.h"
 FP32_SET(mla_portable_bf16, "portable", MLA_BF16, pack_query_bf16);
 FP32_SET(mla_portable_fp16, "portable", MLA_FP16, pack_query_fp16);

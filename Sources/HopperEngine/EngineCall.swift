@@ -104,6 +104,7 @@ extension ElementType {
     case .bfloat16: .bfloat16
     case .float16: .float16
     case .float32: .float32
+    case .float8: preconditionFailure("HopperEngine refuses 8-bit caches")
     }
   }
 }

@@ -79,6 +79,7 @@ public final class HopperEngine: AttentionEngine {
       try CallValidation.check(
         batch: plan.batch, geometry: plan.geometry, queries: queries, cache: cache, output: output)
       try Self.check(queries.latent.elementType)
+      try Self.check(plan.batch, cache, output)
     }
     guard !plan.pieces.isEmpty else { return }
     let call = EngineCall(
@@ -99,6 +100,25 @@ public final class HopperEngine: AttentionEngine {
       throw ProblemError(
         .outOfRange, "ropeWidth", value: geometry.ropeWidth,
         requirement: "must be 0 or \(HopperKernels.ropeWidth) on Hopper")
+    }
+  }
+
+  /// - Throws: `ProblemError.mismatch` for what only the CPU engine does.
+  private static func check(_ batch: Batch, _ cache: CacheView, _ output: OutputView) throws(ProblemError) {
+    guard batch.cachePageSize == batch.pageSize else {
+      throw ProblemError(
+        .mismatch, "cachePageSize", value: batch.cachePageSize,
+        requirement: "must be \(batch.pageSize) on Hopper, for lists of tokens")
+    }
+    guard !cache.isCoded else {
+      throw ProblemError(
+        .mismatch, "cache.latent.elementType", value: cache.latent.elementType.rawValue,
+        requirement: "must be bf16 or fp16 on Hopper")
+    }
+    guard output.sinks == nil, output.maximumScores == nil else {
+      throw ProblemError(
+        .mismatch, output.sinks == nil ? "maximumScores" : "sinks", value: "given",
+        requirement: "must be nil on Hopper")
     }
   }
 

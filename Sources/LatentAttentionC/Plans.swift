@@ -27,6 +27,35 @@ public func mla_plan_create(
 
 /// Described in `latent_attention.h`.
 @c @implementation
+public func mla_plan_create_sparse(
+  _ engine: OpaquePointer?, _ geometry: UnsafePointer<mla_geometry>?,
+  _ lists: UnsafePointer<mla_token_lists>?,
+  _ policy: Int64, _ plan: UnsafeMutablePointer<OpaquePointer?>?
+) -> mla_status {
+  answer {
+    let engine = unsafe try Handle.object(engine, "engine", as: EngineObject.self)
+    let target = unsafe try given(plan, "plan")
+    let made = unsafe try engine.engine.plan(
+      given(lists, "lists").batch(), geometry: given(geometry, "geometry").geometry(),
+      policy: choice(policy, of: policies, "policy").policy)
+    unsafe target.pointee = Handle.make(PlanObject(made, takesLargerCaches: false))
+  }
+}
+
+extension mla_token_lists {
+  fileprivate func batch() throws -> Batch {
+    let (entryCount, overflow) = unsafe list_count.multipliedReportingOverflow(by: width)
+    let entries = unsafe Array(try numbers(tokens, count: overflow ? .max : entryCount, "tokens"))
+    let counts =
+      unsafe lengths == nil ? nil : unsafe try numbers(lengths, count: list_count, "lengths").map(Int.init)
+    return try Batch(
+      tokenLists: entries.span, width: unsafe Int(width), lengths: counts, pageSize: unsafe Int(page_size),
+      pageCount: unsafe Int(page_count))
+  }
+}
+
+/// Described in `latent_attention.h`.
+@c @implementation
 public func mla_plan_destroy(_ plan: OpaquePointer?) -> mla_status {
   answer { unsafe Handle.release(plan, as: PlanObject.self) }
 }

@@ -33,13 +33,35 @@ private struct RunViews {
       latent: try unsafe TensorArgument(arguments.query_latent, "query_latent").view().limited(to: tokens),
       rope: try unsafe TensorArgument(arguments.query_rope, "query_rope").viewIfGiven()?.limited(to: tokens))
     let pages = plan.takesLargerCaches ? batch.poolPageCount : .max
+    let options = unsafe arguments.options == nil ? mla_run_options() : arguments.options.pointee
+    let latent = try unsafe TensorArgument(arguments.cache_latent, "cache_latent").view().limited(to: pages)
     cache = CacheView(
-      latent: try unsafe TensorArgument(arguments.cache_latent, "cache_latent").view().limited(to: pages),
-      rope: try unsafe TensorArgument(arguments.cache_rope, "cache_rope").viewIfGiven()?.limited(to: pages))
+      latent: latent,
+      latentTail: try unsafe TensorArgument(options.latent_tail, "latent_tail").viewIfGiven()?.limited(
+        to: pages),
+      rope: try unsafe TensorArgument(arguments.cache_rope, "cache_rope").viewIfGiven()?.limited(to: pages),
+      scales: latent.elementType == .float8 ? try unsafe Self.scales(options, pages) : nil)
     output = OutputView(
       output: try unsafe TensorArgument(arguments.output, "output").mutableView().limited(to: tokens),
       lse: try unsafe TensorArgument(arguments.lse, "lse").mutableViewIfGiven()?.limited(to: tokens),
-      lseBase: try choice(unsafe arguments.lse_base, of: logarithmBases, "lse_base"))
+      lseBase: try choice(unsafe arguments.lse_base, of: logarithmBases, "lse_base"),
+      maximumScores: try unsafe TensorArgument(options.maximum_scores, "maximum_scores").mutableViewIfGiven()?
+        .limited(to: tokens),
+      sinks: unsafe options.sinks.map {
+        unsafe Array(UnsafeBufferPointer(start: $0, count: plan.plan.geometry.headCount))
+      })
+  }
+
+  private static func scales(_ options: mla_run_options, _ pages: Int) throws -> CacheScales {
+    let groups = try unsafe TensorArgument(options.scales, "scales").viewIfGiven()?.limited(to: pages)
+    let width = unsafe Int(options.group_width)
+    guard let groups else {
+      return unsafe CacheScales(latent: .uniform(options.latent_scale), rope: options.rope_scale)
+    }
+    return CacheScales(
+      latent: groups.elementType == .float8
+        ? .exponents(groups, width: width) : .groups(groups, width: width),
+      rope: unsafe options.rope_scale)
   }
 }
 

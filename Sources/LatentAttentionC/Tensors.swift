@@ -2,7 +2,7 @@ import LatentAttention
 import LatentAttentionHeader
 
 /// Number formats as the header numbers them.
-private let elementTypes: [ElementType] = [.bfloat16, .float16, .float32]
+private let elementTypes: [ElementType] = [.bfloat16, .float16, .float32, .float8]
 
 /// A tensor as the caller describes it.
 @safe struct TensorArgument {

@@ -2,7 +2,33 @@ import ArgumentParser
 import CPUEngine
 import LatentAttention
 
-extension ElementType: ExpressibleByArgument {}
+extension ElementType: ExpressibleByArgument {
+  /// Types that queries may have too.
+  public init?(argument: String) {
+    guard let type = ElementType(rawValue: argument), Self.allCases.contains(type) else { return nil }
+    self = type
+  }
+}
+
+/// An element type of caches, those of 8 bits among them.
+struct CacheType: ExpressibleByArgument, CustomStringConvertible {
+  let type: ElementType
+
+  init(_ type: ElementType) { self.type = type }
+
+  init?(argument: String) {
+    guard let type = ElementType(rawValue: argument) else { return nil }
+    self.type = type
+  }
+
+  var description: String { type.rawValue }
+}
+
+extension ElementType {
+  /// The type of queries and outputs beside a cache of this type.
+  var queryType: ElementType { self == .float8 ? .bfloat16 : self }
+}
+
 extension InstructionSet: ExpressibleByArgument {}
 extension PolicyName: ExpressibleByArgument {}
 

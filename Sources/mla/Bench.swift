@@ -28,8 +28,9 @@ struct Bench: ParsableCommand {
   @Option(help: "Keys of each request.") var kv = CommaList([1024, 4096])
   @Option(help: "Query tokens of each request; more than one is causal.") var query = CommaList([1])
   @Option(help: "Threads, of the simulator too.") var threads: CommaList<Int>?
-  @Option(help: "Element types of queries and cache: bf16, fp16, fp32.")
-  var type = CommaList([ElementType.bfloat16])
+  @Option(
+    help: "Element types of queries and cache: bf16, fp16, fp32; fp8 of the cache, with queries in bf16.")
+  var type = CommaList([CacheType(.bfloat16)])
   @Option(help: "Instruction sets of the CPU engine; the default is the best there is.")
   var isa: CommaList<InstructionSet>?
   @Option(help: "Tokens per page.") var pageSize = 64
@@ -42,7 +43,7 @@ struct Bench: ParsableCommand {
     for (list, option) in [(heads, "--heads"), (batches, "--batch"), (kv, "--kv"), (query, "--query")] {
       try list.validate(option)
     }
-    for (index, type) in type.values.enumerated() { try engine.validate("--type[\(index)]", type) }
+    for (index, type) in type.values.enumerated() { try engine.validate("--type[\(index)]", type.type) }
     try engine.validateInstructionSets(isa?.defaultValueDescription)
     try threads?.validate("--threads")
     try mla.validate("--page-size", pageSize)
@@ -98,7 +99,7 @@ struct Bench: ParsableCommand {
     }
     var points = [BenchPoint()]
     points = vary(points, \.instructionSet, isa?.values ?? [nil])
-    points = vary(points, \.type, type.values)
+    points = vary(points, \.type, type.values.map(\.type))
     points = vary(points, \.heads, heads.values)
     points = vary(points, \.batch, batches.values)
     points = vary(points, \.kv, kv.values)

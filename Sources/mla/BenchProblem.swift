@@ -43,7 +43,7 @@ struct BenchProblem {
       poolPageCount: pageCount,
       isCausal: true)
     buffers = try CallBuffers(
-      geometry: geometry, elementType: point.type, tokenCount: batch.queryTokenCount, seed: 2)
+      geometry: geometry, elementType: point.type.queryType, tokenCount: batch.queryTokenCount, seed: 2)
     work = CallWork(batch, geometry: geometry, elementType: point.type)
   }
 

@@ -36,7 +36,7 @@ struct EngineOptions: ParsableArguments {
 
   /// Refuses an element type of queries and cache that the engine does not take, naming the option.
   func validate(_ option: String, _ type: ElementType) throws {
-    guard engine == .cpu || type != .float32 else {
+    guard engine == .cpu || type == .bfloat16 || type == .float16 else {
       throw ValidationError("\(option) = \(type.rawValue): must be bf16 or fp16 with --engine hopper")
     }
   }

@@ -86,6 +86,7 @@ public enum ReferenceEngine {
     case .bfloat16: BFloat16Bits.value(BFloat16Bits.rounding(value))
     case .float16: Float(Float16(value))
     case .float32: value
+    case .float8: E4M3Bits.value(E4M3Bits.rounding(value))
     }
   }
 }

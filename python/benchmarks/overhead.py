@@ -37,7 +37,7 @@ def main():
     wrapper.plan(*lists, HEADS, 512, 64, KEYS, False, 192**-0.5, queries.dtype, cache.dtype)
     wrapper._plan = plan
     packed = _engine._pack_run(
-        *[number for tensor in (*tensors, out) for number in _tensors.rank3(tensor, "")], *_tensors.MISSING, 0
+        *[number for tensor in (*tensors, out) for number in _tensors.rank3(tensor, "")], *_tensors.MISSING, 0, 0
     )
     calls = {
         "C": lambda: _engine._run(*plan._handles, packed),

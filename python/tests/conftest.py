@@ -13,7 +13,8 @@ import numpy
 import pytest
 
 LIBRARIES = ["numpy"] + (["torch"] if importlib.util.find_spec("torch") else [])
-TYPES = {"bfloat16": ml_dtypes.bfloat16, "float16": numpy.float16, "float32": numpy.float32}
+TYPES = {"bfloat16": ml_dtypes.bfloat16, "float16": numpy.float16, "float32": numpy.float32,
+         "float8_e4m3fn": ml_dtypes.float8_e4m3fn}
 TOLERANCES = {"bfloat16": 1e-2, "float16": 1e-3, "float32": 1e-5}
 
 

@@ -98,6 +98,49 @@ def test_caller_owned_buffers(tensors):
         )
 
 
+@pytest.mark.parametrize("kpe", [64, 0])
+@pytest.mark.parametrize("scaling", ["tensor", "groups"])
+def test_fp8(tensors, scaling, kpe):
+    """As FlashInfer's own tests of FP8: 2e-2 against what the scaled values give."""
+    problem = random_problem(16, 16, 4, True, key_width=512 + kpe)
+    queries = tensors.make(problem.queries, "bfloat16")
+    used = ~numpy.isnan(problem.cache)
+    rng = numpy.random.default_rng(8)
+    kpe_scale = 0.02
+    shape = (*problem.cache.shape[:2], 4)
+    groups = rng.uniform(0.003, 0.02, shape).astype(numpy.float32) if scaling == "groups" else numpy.full(shape, 0.01)
+    columns = numpy.concatenate([groups.repeat(128, axis=2), numpy.full((*shape[:2], kpe), kpe_scale)], axis=2)
+    with numpy.errstate(invalid="ignore"):
+        codes = tensors.make((problem.cache / columns).astype(numpy.float32), "float8_e4m3fn")
+    exact = tensors.double(codes) * columns
+    assert numpy.array_equal(numpy.isnan(exact), ~used)
+    wrapper = planned(tensors, problem, "bfloat16", kpe=kpe, kv_data_type=tensors.dtype("float8_e4m3fn"))
+    scale_array = tensors.make(groups.astype(numpy.float32))
+    scales = dict(ckv_scale=0.01) if scaling == "tensor" else dict(ckv_scale_arr=scale_array)
+    given = (*parts(queries), *parts(codes))
+    out, lse = wrapper.run(*given, return_lse=True, kpe_scale=kpe_scale, **scales)
+    expected_out, expected_lse = problem.expected(tensors.double(queries), exact)
+    numpy.testing.assert_allclose(tensors.double(out), expected_out, rtol=2e-2, atol=2e-2)
+    numpy.testing.assert_allclose(tensors.double(lse), expected_lse / numpy.log(2), rtol=2e-2, atol=2e-2)
+
+    for wrong, message in [
+        (dict(kpe_scale=1.0), "Exactly one of ckv_scale or ckv_scale_arr is required"),
+        (dict(kpe_scale=1.0, ckv_scale=1.0, ckv_scale_arr=scale_array), "Exactly one of ckv_scale or ckv_scale_arr"),
+        (dict(ckv_scale=1.0), "kpe_scale is required when kv_data_type is FP8"),
+        (dict(ckv_scale=0.0, kpe_scale=1.0), "ckv_scale must be a finite positive value, got 0.0"),
+        (dict(ckv_scale=1.0, kpe_scale=numpy.inf), "kpe_scale must be a finite positive value"),
+        (dict(ckv_scale_arr=scale_array[:, :, :3], kpe_scale=1.0), "Invalid shape of ckv_scale_arr"),
+        (dict(ckv_scale_arr=tensors.make(groups, "bfloat16"), kpe_scale=1.0), "Invalid dtype of ckv_scale_arr"),
+        (dict(ckv_scale_arr=tensors.make(groups.repeat(2, 2))[:, :, ::2], kpe_scale=1.0), "must be contiguous"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            wrapper.run(*given, **wrong)
+    with pytest.raises(ValueError, match="FP8 kv_data_type for MLA currently only supports q_data_type=torch.bfloat16"):
+        planned(tensors, problem, "float16", kpe=kpe, kv_data_type=tensors.dtype("float8_e4m3fn"))
+    with pytest.raises(ValueError, match=r"head_dim_ckv=512 and head_dim_kpe in \(0, 64\)"):
+        planned(tensors, problem, "bfloat16", kpe=32, kv_data_type=tensors.dtype("float8_e4m3fn"))
+
+
 @pytest.mark.parametrize(
     "changes, message",
     [

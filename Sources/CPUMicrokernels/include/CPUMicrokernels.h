@@ -18,8 +18,11 @@
 /// probabilities, keys, packed queries and outputs share an L2 of 1 MB.
 #define MLA_BLOCK_KEYS 96
 
-/// Element types, numbered as in the tables.
-enum { MLA_BF16 = 0, MLA_FP16 = 1, MLA_FP32 = 2 };
+/// Element types, numbered as in the tables; caches only may hold e4m3.
+enum { MLA_BF16 = 0, MLA_FP16 = 1, MLA_FP32 = 2, MLA_E4M3 = 3 };
+
+/// Formats of the scales of 8-bit caches: fp32, or an exponent (2^(byte - 127)).
+enum { MLA_SCALE_FP32 = 0, MLA_SCALE_E8M0 = 1 };
 
 /// A block of keys, as row addresses; latent and rope rows may lie in different tensors.
 typedef struct {
@@ -41,11 +44,39 @@ typedef struct {
   const void *const *narrow_latent;
   /// The same for rope rows.
   const void *const *narrow_rope;
+  /// Bytes of the next block's latent rows that are worth a prefetch, if the block is not widened.
+  int64_t prefetched_bytes;
   /// Elements of a latent row in the cache; columns from here to `latent_width` become 0.
   int64_t narrow_latent_width;
   /// Element type of the cache.
   int32_t narrow_element;
 } mla_key_block;
+
+/// Rows of an 8-bit cache. Each is codes, whose values are e4m3 times a scale, and then a tail: a second run of elements
+/// that is not scaled with them.
+typedef struct {
+  /// Addresses of the codes of `keys` keys.
+  const void *const *codes;
+  /// Addresses of the keys' tails; never read if `tail_width` is 0.
+  const void *const *tails;
+  /// Addresses of the keys' scales, one for each group of codes; null if `scale` is all there is.
+  const void *const *scales;
+  int64_t keys;
+  /// Codes of a row, a multiple of 64.
+  int64_t width;
+  /// Codes that share one of the `scales`, a multiple of 64.
+  int64_t group_width;
+  /// MLA_SCALE_FP32 or MLA_SCALE_E8M0.
+  int32_t scale_format;
+  /// Factor on all codes.
+  float scale;
+  /// Elements of a tail, a multiple of 32.
+  int64_t tail_width;
+  /// MLA_BF16 or MLA_E4M3.
+  int32_t tail_element;
+  /// Factor on the elements of tails that are e4m3.
+  float tail_scale;
+} mla_coded_keys;
 
 /// What `softmax` needs beside the scores.
 typedef struct {
@@ -89,6 +120,8 @@ typedef struct {
   int32_t rope_step;
   /// Bytes of a packed query row per element pair of the key: 4 (bf16 pairs) or 8 (fp32).
   int32_t packed_pair_bytes;
+  /// What `decode` writes: an element type that the products read in place.
+  int32_t decoded_element;
 
   /// Writes one query row into lane `row` of the packed queries: `packed[k][rows]` words, where a word is
   /// a pair of bf16 or one fp32. The latent part is padded with zeros to `padded_latent` elements.
@@ -104,6 +137,8 @@ typedef struct {
   /// `scratch`: MLA_BLOCK_KEYS * column_chunk * 4 bytes.
   void (*accumulate)(const mla_key_block *block, const void *probabilities, int64_t rows, int64_t row_stride,
                      const float *rescale, int32_t fresh, float *outputs, void *scratch);
+  /// Decodes rows of an 8-bit cache into `rows`, one after another: codes, then tail, no gaps.
+  void (*decode)(const mla_coded_keys *keys, void *rows);
   /// Writes `width` columns of one row, scaled by `factor`, in the given element type.
   void (*store_row)(const float *outputs, int64_t row, int64_t rows, int64_t width, float factor, void *target,
                     int32_t element);

@@ -66,7 +66,10 @@ public struct PagedCache: ~Copyable, Sendable {
   }
 
   /// The pool as runs read it; valid while the cache exists.
-  public var view: CacheView { CacheView(latent: latent.view, rope: rope?.view) }
+  public var view: CacheView {
+    CacheView(
+      latent: latent.view, rope: rope?.view, scales: elementType == .float8 ? CacheScales() : nil)
+  }
   /// Pages in the pool.
   public var pageCount: Int { allocator.pageCount }
   /// Pages that no sequence holds.

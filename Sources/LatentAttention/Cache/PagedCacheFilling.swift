@@ -12,6 +12,7 @@ extension PagedCache {
     case .bfloat16: fill(from: numbers.map(BFloat16Bits.rounding), &generator)
     case .float16: fill(from: numbers.map { Float16($0).bitPattern }, &generator)
     case .float32: fill(from: numbers.map { $0.bitPattern }, &generator)
+    case .float8: fill(from: numbers.map(E4M3Bits.rounding), &generator)
     }
   }
 

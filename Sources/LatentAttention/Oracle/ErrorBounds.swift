@@ -56,6 +56,7 @@ extension ElementType {
     case .bfloat16: 0x1p-134
     case .float16: 0x1p-25
     case .float32: 0x1p-150
+    case .float8: 0x1p-10
     }
   }
 }

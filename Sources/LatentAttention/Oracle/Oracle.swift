@@ -117,8 +117,22 @@ public struct Oracle: Sendable {
   }
 
   private func keyVectors(request: Int, key: Int) -> [SIMD8<Double>] {
-    let page = batch.pageIndices[batch.pageOffsets[request] + key / batch.pageSize]
-    return vectors(cache.latent, cache.rope, Int(page), key % batch.pageSize)
+    let (page, slot) = batch.place(request: request, key: key)
+    var vectors = vectors(cache.latent, cache.rope, page, slot)
+    guard let scales = cache.scales else { return vectors }
+    for column in 0..<geometry.latentWidth {
+      if let tail = cache.latentTail, column >= cache.latent.width {
+        vectors[column / 8][column % 8] = tail.element(page, slot, column - cache.latent.width)
+      } else {
+        vectors[column / 8][column % 8] *= scales.scale(page: page, slot: slot, column: column)
+      }
+    }
+    if cache.rope?.elementType == .float8 {
+      for column in geometry.latentWidth..<geometry.keyWidth {
+        vectors[column / 8][column % 8] *= Double(scales.rope)
+      }
+    }
+    return vectors
   }
 
   /// The latent and then the rope part of a row as doubles, filled up with zeros to whole vectors.
@@ -126,7 +140,7 @@ public struct Oracle: Sendable {
     _ latent: TensorView, _ rope: TensorView?, _ outer: Int, _ inner: Int
   ) -> [SIMD8<Double>] {
     var vectors = Array(repeating: SIMD8<Double>.zero, count: Self.vectorCount(geometry.keyWidth))
-    for column in 0..<geometry.latentWidth {
+    for column in 0..<latent.width {
       vectors[column / 8][column % 8] = latent.element(outer, inner, column)
     }
     guard let rope else { return vectors }

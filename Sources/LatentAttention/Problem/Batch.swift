@@ -22,6 +22,8 @@ public struct Batch: Hashable, Sendable {
   public let poolPageCount: Int
   /// Whether a query token is kept from seeing keys after its own.
   public let isCausal: Bool
+  /// Tokens per page of the cache: `pageSize`, but for batches of token lists, whose pages are single tokens.
+  public private(set) var cachePageSize: Int
 
   /// Checks and keeps a batch. An empty one (offsets `[0]`, no lengths) is fine.
   ///
@@ -72,6 +74,7 @@ public struct Batch: Hashable, Sendable {
     self.pageSize = pageSize
     self.poolPageCount = poolPageCount
     self.isCausal = isCausal
+    cachePageSize = pageSize
   }
 
   /// A batch from one page list per request.
@@ -100,6 +103,71 @@ public struct Batch: Hashable, Sendable {
     try self.init(
       queryOffsets: queryOffsets, pageOffsets: pageOffsets, pageIndices: Array(pageLists.joined()),
       keyLengths: keyLengths, pageSize: pageSize, poolPageCount: poolPageCount, isCausal: isCausal)
+  }
+
+  /// A batch for sparse attention: query token `i` is a request of its own, which sees the tokens of one list.
+  ///
+  /// - Parameters:
+  ///   - tokens: lists of `width` entries, one after another. An entry is `page · pageSize + slot`; what is no place of the
+  ///     cache, −1 for one, is passed over.
+  ///   - width: entries of each list, at least 1.
+  ///   - lengths: how many entries of each list count; nil for all. More than `width` are as many as `width`.
+  ///   - pageSize: tokens per page of the cache.
+  ///   - pageCount: pages of the cache.
+  /// - Throws: `ProblemError` for entries that are not whole lists, lengths that are not as many or negative, or a cache of
+  ///   2^31 tokens or more.
+  /// - Complexity: O(entries).
+  public init(
+    tokenLists tokens: Span<Int32>, width: Int, lengths: [Int]? = nil, pageSize: Int, pageCount: Int
+  ) throws(ProblemError) {
+    guard width >= 1 else {
+      throw ProblemError(.notPositive, "width", value: width, requirement: "must be at least 1")
+    }
+    guard pageSize >= 1 else {
+      throw ProblemError(.notPositive, "pageSize", value: pageSize, requirement: "must be at least 1")
+    }
+    guard pageCount >= 0 else {
+      throw ProblemError(.notPositive, "pageCount", value: pageCount, requirement: "must not be negative")
+    }
+    let count = tokens.count / width
+    guard tokens.count % width == 0 else {
+      throw ProblemError(
+        .mismatch, "tokenLists.count", value: tokens.count, requirement: "must be a multiple of \(width)")
+    }
+    guard lengths == nil || lengths?.count == count else {
+      throw ProblemError(
+        .mismatch, "lengths.count", value: lengths?.count ?? 0, requirement: "must be \(count), one per list")
+    }
+    let tokenCount = try pageCount.multiplied(by: pageSize, field: "pageCount")
+    var pages: [Int32] = []
+    var offsets = [0]
+    for list in 0..<count {
+      let length = lengths?[list] ?? width
+      guard length >= 0 else {
+        throw ProblemError(
+          .notPositive, "lengths", index: list, value: length, requirement: "must not be negative")
+      }
+      for entry in list * width..<list * width + min(length, width)
+      where (0..<tokenCount).contains(Int(tokens[entry])) {
+        pages.append(tokens[entry])
+      }
+      offsets.append(pages.count)
+    }
+    try self.init(
+      queryOffsets: Array(0...count), pageOffsets: offsets, pageIndices: pages,
+      keyLengths: (0..<count).map { offsets[$0 + 1] - offsets[$0] }, pageSize: 1, poolPageCount: tokenCount,
+      isCausal: false)
+    cachePageSize = pageSize
+  }
+
+  /// Pages of the cache.
+  public var cachePageCount: Int { poolPageCount / (cachePageSize / pageSize) }
+
+  /// Page and slot of the cache where a key of a request lies. The key must exist.
+  package func place(request: Int, key: Int) -> (page: Int, slot: Int) {
+    let page = Int(pageIndices[pageOffsets[request] + key / pageSize])
+    guard cachePageSize != pageSize else { return (page, key % pageSize) }
+    return (page / cachePageSize, page % cachePageSize)
   }
 
   /// Number of requests.

@@ -24,11 +24,19 @@ package enum CallValidation {
     let rows = (batch.queryTokenCount, geometry.headCount)
     try checkShape(queries.latent, "queries.latent", rows.0, rows.1, geometry.latentWidth)
     try checkRope(queries.rope, "queries.rope", rows.0, rows.1, geometry, type: queries.latent.elementType)
+    if cache.isCoded {
+      return try checkCoded(cache, batch: batch, geometry: geometry, queryType: queries.latent.elementType)
+    }
     try checkShape(
-      cache.latent, "cache.latent", batch.poolPageCount, batch.pageSize, geometry.latentWidth)
+      cache.latent, "cache.latent", batch.cachePageCount, batch.cachePageSize, geometry.latentWidth)
     try checkRope(
-      cache.rope, "cache.rope", batch.poolPageCount, batch.pageSize, geometry,
+      cache.rope, "cache.rope", batch.cachePageCount, batch.cachePageSize, geometry,
       type: cache.latent.elementType)
+    guard cache.latentTail == nil, cache.scales == nil else {
+      throw ProblemError(
+        .mismatch, cache.scales == nil ? "cache.latentTail" : "cache.scales", value: "given",
+        requirement: "must be nil where the cache is not of 8 bits")
+    }
     guard cache.latent.elementType == queries.latent.elementType else {
       throw ProblemError(
         .mismatch, "cache.latent.elementType", value: cache.latent.elementType.rawValue,
@@ -36,7 +44,7 @@ package enum CallValidation {
     }
   }
 
-  private static func checkShape(
+  static func checkShape(
     _ view: TensorView, _ field: String, _ outer: Int, _ inner: Int, _ width: Int
   ) throws(ProblemError) {
     let found = (view.outerCount, view.innerCount, view.width)
@@ -47,7 +55,7 @@ package enum CallValidation {
     }
   }
 
-  private static func checkRope(
+  static func checkRope(
     _ rope: TensorView?, _ field: String, _ outer: Int, _ inner: Int, _ geometry: AttentionGeometry,
     type: ElementType
   ) throws(ProblemError) {
@@ -80,27 +88,50 @@ package enum CallValidation {
         .mismatch, "output.elementType", value: view.elementType.rawValue,
         requirement: "must be fp32 or the queries' type, \(queries.latent.elementType.rawValue)")
     }
-    guard let lse = output.lse?.view else { return }
-    try checkShape(lse, "lse", rows.0, rows.1, 1)
-    guard lse.elementType == .float32 else {
+    try checkRowNumbers(output.lse?.view, "lse", rows)
+    try checkRowNumbers(output.maximumScores?.view, "maximumScores", rows)
+    guard output.sinks == nil || output.sinks?.count == rows.1 else {
       throw ProblemError(
-        .mismatch, "lse.elementType", value: lse.elementType.rawValue, requirement: "must be fp32")
+        .mismatch, "sinks.count", value: output.sinks?.count ?? 0,
+        requirement: "must be \(rows.1), one per head")
+    }
+  }
+
+  private static func checkRowNumbers(
+    _ view: TensorView?, _ field: String, _ rows: (Int, Int)
+  ) throws(ProblemError) {
+    guard let view else { return }
+    try checkShape(view, field, rows.0, rows.1, 1)
+    guard view.elementType == .float32 else {
+      throw ProblemError(
+        .mismatch, "\(field).elementType", value: view.elementType.rawValue, requirement: "must be fp32")
     }
   }
 
   private static func checkOverlap(
     _ output: OutputView, queries: QueryView, cache: CacheView
   ) throws(ProblemError) {
-    try checkApart(output.output.view, "output", from: queries.latent, "queries.latent")
-    try checkApart(output.output.view, "output", from: queries.rope, "queries.rope")
-    try checkApart(output.output.view, "output", from: cache.latent, "cache.latent")
-    try checkApart(output.output.view, "output", from: cache.rope, "cache.rope")
-    guard let lse = output.lse?.view else { return }
-    try checkApart(lse, "lse", from: queries.latent, "queries.latent")
-    try checkApart(lse, "lse", from: queries.rope, "queries.rope")
-    try checkApart(lse, "lse", from: cache.latent, "cache.latent")
-    try checkApart(lse, "lse", from: cache.rope, "cache.rope")
-    try checkApart(lse, "lse", from: output.output.view, "output")
+    try checkApart(output.output.view, "output", queries: queries, cache: cache)
+    if let lse = output.lse?.view {
+      try checkApart(lse, "lse", queries: queries, cache: cache)
+      try checkApart(lse, "lse", from: output.output.view, "output")
+    }
+    if let scores = output.maximumScores?.view {
+      try checkApart(scores, "maximumScores", queries: queries, cache: cache)
+      try checkApart(scores, "maximumScores", from: output.output.view, "output")
+      try checkApart(scores, "maximumScores", from: output.lse?.view, "lse")
+    }
+  }
+
+  private static func checkApart(
+    _ written: TensorView, _ field: String, queries: QueryView, cache: CacheView
+  ) throws(ProblemError) {
+    try checkApart(written, field, from: queries.latent, "queries.latent")
+    try checkApart(written, field, from: queries.rope, "queries.rope")
+    try checkApart(written, field, from: cache.latent, "cache.latent")
+    try checkApart(written, field, from: cache.latentTail, "cache.latentTail")
+    try checkApart(written, field, from: cache.rope, "cache.rope")
+    try checkApart(written, field, from: cache.scales?.groups?.scales, "cache.scales")
   }
 
   private static func checkApart(

@@ -20,6 +20,9 @@ extension TensorView {
       case .float32:
         let source = unsafe place.assumingMemoryBound(to: Float.self)
         for column in 0..<width { unsafe buffer[column] = source[column] }
+      case .float8:
+        let source = unsafe place.assumingMemoryBound(to: UInt8.self)
+        for column in 0..<width { unsafe buffer[column] = E4M3Bits.value(source[column]) }
       }
       count = width
     }
@@ -42,6 +45,9 @@ extension MutableTensorView {
     case .float32:
       let target = unsafe place.assumingMemoryBound(to: Float.self)
       for column in values.indices { unsafe target[column] = values[column] }
+    case .float8:
+      let target = unsafe place.assumingMemoryBound(to: UInt8.self)
+      for column in values.indices { unsafe target[column] = E4M3Bits.rounding(values[column]) }
     }
   }
 

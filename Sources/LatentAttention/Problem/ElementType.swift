@@ -9,12 +9,18 @@ public enum ElementType: String, Sendable, Hashable, Codable, CaseIterable {
   case float16 = "fp16"
   /// IEEE 754 binary32.
   case float32 = "fp32"
+  /// e4m3, 8 bits: see `E4M3Bits`. For caches only, with scales.
+  case float8 = "fp8"
+
+  /// The types that queries, caches and outputs may all have.
+  public static let allCases: [ElementType] = [.bfloat16, .float16, .float32]
 
   /// Bytes that one element occupies.
   public var byteCount: Int {
     switch self {
     case .bfloat16, .float16: 2
     case .float32: 4
+    case .float8: 1
     }
   }
 
@@ -24,6 +30,7 @@ public enum ElementType: String, Sendable, Hashable, Codable, CaseIterable {
     case .bfloat16: 0x1p-8
     case .float16: 0x1p-11
     case .float32: 0x1p-24
+    case .float8: 0x1p-4
     }
   }
 }

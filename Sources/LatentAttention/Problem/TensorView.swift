@@ -139,7 +139,14 @@
     case .bfloat16: Double(BFloat16Bits.value(unsafe place.load(as: UInt16.self)))
     case .float16: Double(unsafe place.load(as: Float16.self))
     case .float32: Double(unsafe place.load(as: Float.self))
+    case .float8: Double(E4M3Bits.value(unsafe place.load(as: UInt8.self)))
     }
+  }
+
+  /// The byte at a place of a tensor of 8-bit elements.
+  package func byte(_ outer: Int, _ inner: Int, _ column: Int) -> UInt8 {
+    precondition(elementType.byteCount == 1 && column < width)
+    return unsafe rowAddress(outer, inner).load(fromByteOffset: column, as: UInt8.self)
   }
 }
 

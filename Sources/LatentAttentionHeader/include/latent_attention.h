@@ -79,14 +79,16 @@ enum {
   /// IEEE 754 binary16.
   mla_fp16 = 1,
   /// IEEE 754 binary32.
-  mla_fp32 = 2
+  mla_fp32 = 2,
+  /// e4m3 of 8 bits, without infinities: for caches, with scales. Also bytes that are exponents of scales.
+  mla_fp8 = 3
 };
 
 /// A tensor of rank 3 over memory of the caller's.
 typedef struct mla_tensor {
   /// First element; null for a tensor that is not given, or that has no elements.
   void *data;
-  /// Number format: `mla_bf16`, `mla_fp16` or `mla_fp32`.
+  /// Number format: `mla_bf16`, `mla_fp16`, `mla_fp32` or `mla_fp8`.
   int64_t element_type;
   /// Sizes of the dimensions. All 0 means that the tensor is not given.
   int64_t shape[3];
@@ -166,7 +168,27 @@ enum {
   mla_memory_device = 1
 };
 
-/// The tensors of a run. Element types of queries and cache agree.
+/// What only some runs need, and only CPU engines do. All zeros means nothing of it.
+typedef struct mla_run_options {
+  /// The last columns of the latent part of an 8-bit cache, if those are in bf16: `[page, slot, columns]`.
+  mla_tensor latent_tail;
+  /// Scales of an 8-bit cache's latent part, one for each `group_width` columns of a token: `[page, slot, group]` of fp32, or
+  /// of `mla_fp8` for bytes that mean 2^(byte - 127). Not given if `latent_scale` is all there is.
+  mla_tensor scales;
+  /// Columns that share a scale, a multiple of 64.
+  int64_t group_width;
+  /// Scale of the whole latent part, if it is of 8 bits and has no `scales`.
+  float latent_scale;
+  /// Scale of the rope part, if it is of 8 bits; it may be in bf16 too.
+  float rope_scale;
+  /// Written if given: `[token, head, 1]`, fp32, each row's largest score; minus infinity where it sees no key.
+  mla_tensor maximum_scores;
+  /// Null, or a score for each head that takes part in the softmax without a key: outputs are multiplied by
+  /// exp(lse) / (exp(lse) + exp(sink)), LSEs stay.
+  const float *sinks;
+} mla_run_options;
+
+/// The tensors of a run. Element types of queries and cache agree, but for a cache of 8 bits with queries in bf16.
 ///
 /// For `token` query tokens in the whole batch. A tensor that is larger in its first dimension is fine, if the plan is
 /// for `mla_pages_as_needed` for the caches; rows beyond are neither read nor written.
@@ -185,6 +207,8 @@ typedef struct mla_run_arguments {
   mla_tensor lse;
   /// Base of the logarithm in `lse`: `mla_lse_natural` or `mla_lse_base_two`.
   int64_t lse_base;
+  /// What else there is; may be null.
+  const mla_run_options *options;
 } mla_run_arguments;
 
 /// Starts an engine on CPU threads.
@@ -215,6 +239,27 @@ mla_status mla_engine_worker_count(const mla_engine *engine, int64_t *worker_cou
 /// Plans a batch for an engine. `*plan` is written only on success. Nothing of the arguments is needed later.
 mla_status mla_plan_create(const mla_engine *engine, const mla_geometry *geometry, const mla_batch *batch,
                            int64_t policy, mla_plan **plan);
+
+/// Lists of tokens, for sparse attention.
+typedef struct mla_token_lists {
+  /// Lists, one for each query token.
+  int64_t list_count;
+  /// Entries of each list, at least 1.
+  int64_t width;
+  /// `list_count * width` entries: `page * page_size + slot`. What is no place of the cache, -1 for one, is passed over.
+  const int32_t *tokens;
+  /// Null, or how many entries of each list count.
+  const int32_t *lengths;
+  /// Tokens of a page of the cache, at least 1.
+  int64_t page_size;
+  /// Pages of the cache.
+  int64_t page_count;
+} mla_token_lists;
+
+/// Plans sparse attention, in which each query token sees the tokens of a list, for a CPU engine. Otherwise as
+/// `mla_plan_create`.
+mla_status mla_plan_create_sparse(const mla_engine *engine, const mla_geometry *geometry, const mla_token_lists *lists,
+                                  int64_t policy, mla_plan **plan);
 
 /// Ends a plan; null is fine.
 mla_status mla_plan_destroy(mla_plan *plan);

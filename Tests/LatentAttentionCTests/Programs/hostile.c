@@ -103,6 +103,81 @@ static void try_plans(mla_engine *engine) {
   note(mla_plan_create(engine, &geometry, &batch, 0, &plan));
 }
 
+static void try_sparse_plans(mla_engine *engine) {
+  mla_geometry geometry = {heads, width, rope, 0.1f};
+  const int32_t tokens_of[6] = {0, INT32_MIN, 5, -1, INT32_MAX, 3};
+  const int32_t lengths[2] = {3, 1};
+  mla_token_lists good_lists = {2, 3, tokens_of, lengths, page_size, pages};
+  mla_plan *plan = NULL;
+  for (unsigned value = 0; value < sizeof hostile / sizeof *hostile; value++)
+    for (unsigned field = 0; field < 4; field++) {
+      mla_token_lists lists = good_lists;
+      int64_t *fields[] = {&lists.list_count, &lists.width, &lists.page_size, &lists.page_count};
+      // More lists than there are would be the caller's lie.
+      if (field < 2 && hostile[value] > 1 && hostile[value] < (int64_t)INT32_MAX + 1) continue;
+      *fields[field] = hostile[value];
+      plan = NULL;
+      note(mla_plan_create_sparse(engine, &geometry, &lists, 0, &plan));
+      note(mla_plan_destroy(plan));
+    }
+  for (unsigned value = 0; value < sizeof hostile_entries / sizeof *hostile_entries; value++) {
+    const int32_t changed[2] = {hostile_entries[value], 2};
+    mla_token_lists lists = good_lists;
+    lists.lengths = changed;
+    plan = NULL;
+    note(mla_plan_create_sparse(engine, &geometry, &lists, 0, &plan));
+    note(mla_plan_destroy(plan));
+  }
+  mla_token_lists lists = good_lists;
+  lists.tokens = NULL;
+  note(mla_plan_create_sparse(engine, &geometry, &lists, 0, &plan));
+  note(mla_plan_create_sparse(engine, &geometry, NULL, 0, &plan));
+  note(mla_plan_create_sparse(engine, NULL, &good_lists, 0, &plan));
+  note(mla_plan_create_sparse(NULL, &geometry, &good_lists, 0, &plan));
+  note(mla_plan_create_sparse(engine, &geometry, &good_lists, 0, NULL));
+}
+
+// An 8-bit cache, and each of its options in turn as no caller should give it.
+static void try_coded_runs(mla_engine *engine) {
+  mla_geometry geometry = {heads, 128, 32, 0.1f};
+  mla_batch batch = batch_of(&good);
+  mla_plan *plan = NULL;
+  note(mla_plan_create(engine, &geometry, &batch, mla_policy_balanced, &plan));
+  mla_tensor query = {memory, mla_bf16, {tokens, heads, 128}, {heads * 128, 128}};
+  mla_tensor query_rope = {memory, mla_bf16, {tokens, heads, 32}, {heads * 32, 32}};
+  mla_tensor codes = {memory, mla_fp8, {pages, page_size, 128}, {page_size * 128, 128}};
+  mla_tensor cache_rope = {memory, mla_fp8, {pages, page_size, 32}, {page_size * 32, 32}};
+  mla_run_options options = {.scales = tensor(memory, pages, page_size, 2), .group_width = 64, .rope_scale = 1};
+  mla_run_arguments arguments = {query, query_rope, codes, cache_rope, tensor(result, tokens, heads, 128), {0}, 0, &options};
+  note(mla_run(engine, plan, &arguments));
+  arguments.options = NULL;
+  note(mla_run(engine, plan, &arguments));
+  arguments.options = &options;
+  mla_tensor *of_options[] = {&options.scales, &options.latent_tail, &options.maximum_scores};
+  for (unsigned value = 0; value < sizeof hostile / sizeof *hostile; value++) {
+    int64_t kept_width = options.group_width;
+    options.group_width = hostile[value];
+    note(mla_run(engine, plan, &arguments));
+    options.group_width = kept_width;
+    for (unsigned index = 0; index < 3; index++) {
+      mla_tensor kept = *of_options[index];
+      *of_options[index] = tensor(result_lse, pages, page_size, 2);
+      of_options[index]->element_type = hostile[value];
+      note(mla_run(engine, plan, &arguments));
+      for (unsigned dimension = 0; dimension < 3; dimension++) {
+        *of_options[index] = tensor(result_lse, pages, page_size, 2);
+        if (dimension == 0 && hostile[value] > 0) continue;
+        of_options[index]->shape[dimension] = hostile[value];
+        note(mla_run(engine, plan, &arguments));
+      }
+      *of_options[index] = kept;
+    }
+  }
+  arguments.query_latent.element_type = mla_fp16;
+  note(mla_run(engine, plan, &arguments));
+  note(mla_plan_destroy(plan));
+}
+
 static void try_runs(mla_engine *engine, int64_t pool_pages) {
   mla_geometry geometry = {heads, width, rope, 0.1f};
   mla_batch batch = batch_of(&good);
@@ -111,7 +186,7 @@ static void try_runs(mla_engine *engine, int64_t pool_pages) {
   note(mla_plan_create(engine, &geometry, &batch, mla_policy_balanced, &plan));
   mla_run_arguments arguments = {
       tensor(memory, tokens, heads, width), tensor(memory, tokens, heads, rope), tensor(memory, pages, page_size, width),
-      tensor(memory, pages, page_size, rope), tensor(result, tokens, heads, width), tensor(result_lse, tokens, heads, 1), 1};
+      tensor(memory, pages, page_size, rope), tensor(result, tokens, heads, width), tensor(result_lse, tokens, heads, 1), 1, NULL};
   note(mla_run(engine, plan, &arguments));
   mla_tensor *tensors = &arguments.query_latent;
   for (unsigned index = 0; index < 6; index++) {
@@ -206,6 +281,8 @@ int main(void) {
   try_plans(engine);
   try_runs(engine, pages);
   try_runs(engine, mla_pages_as_needed);
+  try_sparse_plans(engine);
+  try_coded_runs(engine);
   try_appends();
   note(mla_engine_destroy(engine));
   note(mla_engine_destroy(NULL));

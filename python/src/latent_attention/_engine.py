@@ -9,6 +9,8 @@ import threading
 import weakref
 from typing import Any, Sequence
 
+import numpy
+
 from . import _tensors
 from ._library import check, library, new_handle
 from .errors import InvalidArgument
@@ -20,7 +22,9 @@ PAGES_AS_NEEDED = -1
 
 _pack_geometry = struct.Struct("=3qf4x").pack
 _pack_batch = struct.Struct("=9q").pack
-_pack_run = struct.Struct("=43q").pack
+_pack_run = struct.Struct("=44q").pack
+_pack_options = struct.Struct("=15q2f8q").pack
+_pack_lists = struct.Struct("=6q").pack
 _pack_tensor = struct.Struct("=7q").pack
 _pack_append = struct.Struct("=34q").pack
 _run = library.mla_run
@@ -104,18 +108,82 @@ class Engine:
                     f"{field}.shape = ({len(values)},): must have at least {count + 1} entries for {count} key lengths",
                     "too_short",
                 )
-        if policy not in POLICIES:
-            raise InvalidArgument(f"policy = {policy!r}: must be one of {', '.join(POLICIES)}", "out_of_range")
-        addresses = [values.__array_interface__["data"][0] for values in lists]
+        addresses = [_address(values) for values in lists]
         batch = _pack_batch(
             count, addresses[0], addresses[1], addresses[2], len(lists[2]), addresses[3], page_size,
             PAGES_AS_NEEDED if pool_page_count is None else pool_page_count, causal,
         )
-        packed = _pack_geometry(
-            geometry.head_count, geometry.latent_width, geometry.rope_width, geometry.softmax_scale
+        handle = new_handle(
+            library.mla_plan_create, self._handle, _packed_geometry(geometry), batch, _policy(policy)
         )
-        handle = new_handle(library.mla_plan_create, self._handle, packed, batch, POLICIES[policy])
         return Plan(self, geometry, int(lists[0][count]), handle)
+
+
+    def plan_sparse(
+        self, geometry: Geometry, tokens: Any, page_size: int, page_count: int, *, lengths: Any = None,
+        policy: str = "balanced",
+    ) -> Plan:
+        """Plans sparse attention: query token ``i`` sees the tokens of row ``i`` of ``tokens``, an int32 tensor of two
+        dimensions.
+
+        An entry is ``page * page_size + slot``; what is no place of the cache, -1 for one, is passed over. ``lengths`` says
+        how many entries of each row count. For CPU engines.
+        """
+        described = _tensors.describe(tokens, "tokens")
+        if described.code != _tensors.OTHER_TYPES["int32"] or len(described.shape) != 2:
+            raise InvalidArgument("tokens: must be an int32 tensor of two dimensions")
+        table = numpy.ascontiguousarray(_tensors.as_numpy(tokens))
+        counts = None if lengths is None else _tensors.indices(lengths, "lengths")
+        if counts is not None and len(counts) != len(table):
+            raise InvalidArgument(f"lengths.shape = ({len(counts)},): must be ({len(table)},), one for each row of tokens")
+        packed = _pack_lists(
+            *table.shape, _address(table), 0 if counts is None else _address(counts), page_size, page_count
+        )
+        handle = new_handle(
+            library.mla_plan_create_sparse, self._handle, _packed_geometry(geometry), packed, _policy(policy)
+        )
+        return Plan(self, geometry, len(table), handle)
+
+
+def _packed_geometry(geometry: Geometry) -> bytes:
+    return _pack_geometry(geometry.head_count, geometry.latent_width, geometry.rope_width, geometry.softmax_scale)
+
+
+def _policy(name: str) -> int:
+    if name not in POLICIES:
+        raise InvalidArgument(f"policy = {name!r}: must be one of {', '.join(POLICIES)}", "out_of_range")
+    return POLICIES[name]
+
+
+def _address(values: numpy.ndarray) -> int:
+    return values.__array_interface__["data"][0]
+
+
+class Options:
+    """What only some runs need: scales of an 8-bit cache, sinks, largest scores. See ``mla_run_options``.
+
+    Tensors are given as descriptions of rank 3 (``_tensors.rank3``).
+    """
+
+    def __init__(
+        self,
+        *,
+        latent_tail: tuple[int, ...] = _tensors.MISSING,
+        scales: tuple[int, ...] = _tensors.MISSING,
+        group_width: int = 0,
+        latent_scale: float = 1.0,
+        rope_scale: float = 1.0,
+        maximum_scores: tuple[int, ...] = _tensors.MISSING,
+        sinks: numpy.ndarray | None = None,
+    ) -> None:
+        self._sinks = sinks
+        self._memory = ctypes.create_string_buffer(
+            _pack_options(
+                *latent_tail, *scales, group_width, latent_scale, rope_scale, *maximum_scores,
+                0 if sinks is None else _address(sinks),
+            )
+        )
+        self.address = ctypes.addressof(self._memory)
 
 
 class Plan:
@@ -155,9 +223,10 @@ class Plan:
         return (out, lse) if return_lse else out
 
     def write(
-        self, query_latent: Any, query_rope: Any, cache_latent: Any, cache_rope: Any, out: Any, lse: Any, base_two: bool
+        self, query_latent: Any, query_rope: Any, cache_latent: Any, cache_rope: Any, out: Any, lse: Any, base_two: bool,
+        options: Options | None = None,
     ) -> None:
-        """As ``run``, into tensors that are given; ``lse`` may be None."""
+        """As ``run``, into tensors that are given; ``lse`` may be None. The cache may be described already."""
         rank3 = _tensors.rank3
         missing = _tensors.MISSING
         status = _run(
@@ -165,11 +234,13 @@ class Plan:
             _pack_run(
                 *rank3(query_latent, "query_latent"),
                 *(missing if query_rope is None else rank3(query_rope, "query_rope")),
-                *rank3(cache_latent, "cache_latent"),
-                *(missing if cache_rope is None else rank3(cache_rope, "cache_rope")),
+                *(cache_latent if type(cache_latent) is tuple else rank3(cache_latent, "cache_latent")),
+                *(missing if cache_rope is None else cache_rope if type(cache_rope) is tuple
+                  else rank3(cache_rope, "cache_rope")),
                 *rank3(out, "out"),
                 *(missing if lse is None else _lse(lse)),
                 base_two,
+                options.address if options else 0,
             ),
         )
         if status:
@@ -216,7 +287,7 @@ def append(
         if len(values) != count:
             raise InvalidArgument(f"{field}.shape = ({len(values)},): must be ({count},), the number of tokens")
     missing = _tensors.MISSING
-    addresses = [values.__array_interface__["data"][0] for values in lists]
+    addresses = [_address(values) for values in lists]
     check(
         library.mla_append(
             _pack_append(

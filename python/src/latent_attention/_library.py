@@ -27,6 +27,7 @@ for _name, _arguments in {
     "mla_engine_destroy": (_handle,),
     "mla_engine_worker_count": (_handle, ctypes.POINTER(_number)),
     "mla_plan_create": (_handle, _packed, _packed, _number, _new_handle),
+    "mla_plan_create_sparse": (_handle, _packed, _packed, _number, _new_handle),
     "mla_plan_destroy": (_handle,),
     "mla_run": (_handle, _handle, _packed),
     "mla_merge_states": (_number, _packed, _packed, _number, _packed, _packed),

@@ -15,9 +15,9 @@ import numpy
 from .errors import InvalidArgument
 
 #: Element types as `latent_attention.h` numbers them.
-ELEMENT_TYPES = {"bfloat16": 0, "float16": 1, "float32": 2}
+ELEMENT_TYPES = {"bfloat16": 0, "float16": 1, "float32": 2, "float8_e4m3fn": 3}
 #: Types of other tensors: numbers that the library never sees.
-OTHER_TYPES = {"int32": 100, "int64": 101, "float8_e4m3fn": 102, "uint8": 103, "int8": 104, "bool": 105}
+OTHER_TYPES = {"int32": 100, "int64": 101, "uint8": 103, "int8": 104, "bool": 105}
 
 _codes_of_dtypes: dict[Any, int] = {}
 
@@ -100,13 +100,13 @@ def rank3(tensor: Any, field: str) -> tuple[int, ...]:
         outer, inner, width = tensor.shape
         first, second, last = tensor.strides
         size = tensor.itemsize
-        if 0 <= code < 3 and (last == size or width <= 1):
+        if 0 <= code < 4 and (last == size or width <= 1):
             return tensor.__array_interface__["data"][0], code, outer, inner, width, first // size, second // size
     elif kind is _torch_tensor and tensor.dim() == 3 and not tensor.is_cuda:
         code = _codes_of_dtypes.get(tensor.dtype, -1)
         outer, inner, width = tensor.shape
         first, second, last = tensor.stride()
-        if 0 <= code < 3 and (last == 1 or width <= 1):
+        if 0 <= code < 4 and (last == 1 or width <= 1):
             return tensor.data_ptr(), code, outer, inner, width, first, second
     described = describe(tensor, field)
     if len(described.shape) != 3:

@@ -12,7 +12,7 @@ from typing import Any, Sequence
 import numpy
 
 from . import _tensors
-from ._engine import Geometry, Plan, append, default_engine
+from ._engine import Geometry, Options, Plan, append, default_engine
 from ._engine import merge_states as _merge
 from .errors import InvalidArgument
 
@@ -22,6 +22,8 @@ __all__ = [
 ]
 
 _KV_TYPES = ("float16", "bfloat16", "float8_e4m3fn")
+#: Columns that share one of `ckv_scale_arr`.
+_SCALED_COLUMNS = 128
 _BACKENDS = ("auto", "fa2", "fa3")
 
 
@@ -147,8 +149,20 @@ class BatchMLAPagedAttentionWrapper:
         else:
             _check_tensor(lse, q_nope.shape[:2], "float32", "lse")
         rope = (q_pe, kpe_cache) if self._has_rope else (None, None)
-        plan.write(q_nope, rope[0], ckv_cache, rope[1], out, lse, not return_lse_base_on_e)
+        options = self._options(ckv_cache, ckv_scale, ckv_scale_arr, kpe_scale) if self._kv_is_fp8 else None
+        plan.write(q_nope, rope[0], ckv_cache, rope[1], out, lse, not return_lse_base_on_e, options)
         return (out, lse) if return_lse else out
+
+    def _options(self, ckv_cache: Any, ckv_scale: float | None, ckv_scale_arr: Any, kpe_scale: float) -> Options:
+        if ckv_scale is not None:
+            return Options(latent_scale=ckv_scale, rope_scale=kpe_scale)
+        groups = self._head_dim_ckv // _SCALED_COLUMNS
+        _check_tensor(ckv_scale_arr, (*ckv_cache.shape[:-1], groups), "float32", "ckv_scale_arr")
+        is_torch = _tensors.is_torch(ckv_scale_arr)
+        if not (ckv_scale_arr.is_contiguous() if is_torch else ckv_scale_arr.flags.c_contiguous):
+            raise ValueError("ckv_scale_arr must be contiguous.")
+        scales = _tensors.rank3(ckv_scale_arr, "ckv_scale_arr")
+        return Options(scales=scales, group_width=_SCALED_COLUMNS, rope_scale=kpe_scale)
 
     def _check_dtypes(self, q_nope: Any, q_pe: Any, ckv_cache: Any, kpe_cache: Any) -> None:
         planned = self._q_data_type
