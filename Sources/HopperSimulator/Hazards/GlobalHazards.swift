@@ -8,6 +8,8 @@ final class GlobalHazards {
   private let memory: GlobalMemory
   /// By address of the allocation, what has been accessed in it.
   private var shadows: [UInt64: GlobalShadow] = [:]
+  /// That of the last access.
+  private var last: GlobalShadow?
   /// Of the clusters of all grids, by number.
   private var states: [Int32: GlobalState] = [:]
   /// What has been published at each address.
@@ -36,23 +38,33 @@ final class GlobalHazards {
 
   /// Looks at accesses of a window.
   func take(_ accesses: [GlobalAccess]) {
-    for access in accesses where access.kind.isWrite || access.isEarly { openShadow(access.address) }
-    for access in accesses { take(access) }
+    // By their places: a copy of an access has to count the owners of what it has seen.
+    for place in accesses.indices where accesses[place].kind.isWrite || accesses[place].isEarly {
+      openShadow(accesses[place].address)
+    }
+    for place in accesses.indices { take(accesses[place]) }
   }
 
   private func openShadow(_ address: UInt64) {
+    if let last, last.addresses.contains(address) { return }
     guard let allocation = memory.allocation(containing: address), shadows[allocation.address] == nil
     else { return }
     shadows[allocation.address] = GlobalShadow(address: allocation.address, byteCount: allocation.byteCount)
   }
 
   private func take(_ access: GlobalAccess) {
-    guard let allocation = memory.allocation(containing: access.address),
-      let shadow = shadows[allocation.address]
-    else { return }
+    guard let shadow = shadow(access.address) else { return }
     shadow.take(access, states[access.actor.cluster]) { other, address in
       report(access, other, address)
     }
+  }
+
+  /// What has been accessed in the allocation that has an address.
+  private func shadow(_ address: UInt64) -> GlobalShadow? {
+    if let last, last.addresses.contains(address) { return last }
+    guard let allocation = memory.allocation(containing: address) else { return nil }
+    last = shadows[allocation.address]
+    return last
   }
 
   private func report(_ access: GlobalAccess, _ other: GlobalActor, _ address: UInt64) {

@@ -29,6 +29,8 @@ import Foundation
     words = EntryMemory(count: byteCount / 4)
   }
 
+  var addresses: Range<UInt64> { address..<address + UInt64(byteCount) }
+
   /// Notes an access. `conflict` is called with accesses that it races with.
   func take(_ access: GlobalAccess, _ state: GlobalState?, conflict: (GlobalActor, UInt64) -> Void) {
     let number = number(access.actor) * (access.kind.isSynchronizing ? -1 : 1)
