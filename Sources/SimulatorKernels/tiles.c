@@ -45,6 +45,14 @@ void sim_add_replacement(sim_replacements *known, uint32_t old, uint32_t new) {
   known->new[place] = new;
 }
 
+// What takes the place of a number, twice; all ones if that is not known. Without branches: which of the numbers a unit has
+// is not foreseen.
+SIM_INLINE uint64_t replacement(const uint64_t *old, const uint64_t *new, uint64_t number) {
+  uint64_t next = UINT64_MAX;
+  for (int pair = 0; pair < SIM_REPLACEMENTS; pair++) next = number == old[pair] ? new[pair] : next;
+  return next;
+}
+
 SIM_CLONES int sim_tile_replace(
     const sim_tile *tile, int first_row, int row_count, int unit, uint32_t *words, const sim_replacements *known) {
   sim_tile described = *tile;
@@ -56,15 +64,25 @@ SIM_CLONES int sim_tile_replace(
     old[pair] = is_there ? (uint64_t)known->old[pair] << 32 | known->old[pair] : UINT64_MAX;
     new[pair] = is_there ? (uint64_t)known->new[pair] << 32 | known->new[pair] : UINT64_MAX;
   }
-  uint32_t first = (uint32_t)unit % part.units;
-  for (uint32_t line = (uint32_t)unit / part.units; line < part.lines; line++) {
+  uint32_t line = (uint32_t)unit / part.units, first = (uint32_t)unit % part.units;
+  // Along K, the two units of a row lie next to each other in a swizzle's pattern, in either order.
+  int is_paired = !described.is_mn_major && described.swizzle != 0 && described.start % 32 == 0 && first == 0;
+  for (; is_paired && line < part.lines; line++) {
+    uint32_t *at = words + (swizzled_place(&described, part.first_line + line, 0) & ~16u) / 4;
+    uint64_t found[4];
+    memcpy(found, at, sizeof found);
+    uint64_t next = replacement(old, new, found[0]);
+    uint64_t differences = (found[1] ^ found[0]) | (found[2] ^ found[0]) | (found[3] ^ found[0]);
+    if (next == UINT64_MAX || differences != 0) break;
+    found[0] = found[1] = found[2] = found[3] = next;
+    memcpy(at, found, sizeof found);
+  }
+  for (; line < part.lines; line++) {
     for (uint32_t in_line = first; in_line < part.units; in_line++) {
       uint32_t *at = words + swizzled_place(&described, part.first_line + line, part.first_unit + in_line) / 4;
       uint64_t found[2];
       memcpy(found, at, sizeof found);
-      // Without branches: which of the numbers a unit has is not foreseen.
-      uint64_t next = UINT64_MAX;
-      for (int pair = 0; pair < SIM_REPLACEMENTS; pair++) next = found[0] == old[pair] ? new[pair] : next;
+      uint64_t next = replacement(old, new, found[0]);
       if (next == UINT64_MAX || found[0] != found[1]) return (int)(line * part.units + in_line);
       found[0] = found[1] = next;
       memcpy(at, found, sizeof found);

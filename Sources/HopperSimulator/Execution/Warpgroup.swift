@@ -8,10 +8,16 @@ final class ProductGroups {
   private var committed: [Int] = []
   /// How many products the warp has waited for.
   private(set) var waitedCount = 0
+  /// Groups that it has committed, and those of them that it has waited for.
+  private(set) var groupCount = 0
+  var waitedGroupCount: Int { groupCount - committed.count }
 
   func execute() { executedCount += 1 }
 
-  func commit() { committed.append(executedCount) }
+  func commit() {
+    committed.append(executedCount)
+    groupCount += 1
+  }
 
   /// How many products must have ended for all but the newest `count` groups to have.
   func endedCount(allBut count: Int) -> Int {

@@ -27,7 +27,8 @@ extension Interpreter {
     return .next
   }
 
-  private func multiplyWarpgroup(
+  /// A product, of a warp with all its lanes.
+  func multiplyWarpgroup(
     _ i: DecodedInstruction, _ lanes: LaneContext, _ warp: Warp, _ place: Int
   ) throws(SimulationError) {
     let (block, groups) = (warp.block, warp.products)

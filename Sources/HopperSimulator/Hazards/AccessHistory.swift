@@ -50,7 +50,7 @@ struct Access: Equatable {
 ///
 /// A write makes everything before it obsolete, for those bytes: it was ordered after these accesses, else that has
 /// been reported. Of the reads since then, each agent's last is kept.
-struct HistoryList {
+final class HistoryList {
   private struct History {
     /// Its accesses in the list, oldest first.
     var places = 0..<0
@@ -65,7 +65,7 @@ struct HistoryList {
   private var accesses: [Access] = []
 
   /// Forgets all but the first two.
-  mutating func removeAll() {
+  func removeAll() {
     histories.removeLast(histories.count - 2)
     accesses.removeAll(keepingCapacity: true)
   }
@@ -76,7 +76,7 @@ struct HistoryList {
   var count: Int { histories.count }
 
   /// Adds a history with one access more than another. Returns its number.
-  mutating func append(_ access: Access, to number: UInt32) -> UInt32 {
+  func append(_ access: Access, to number: UInt32) -> UInt32 {
     var history = histories[Int(number)]
     let first = accesses.count
     for place in history.places {
@@ -92,7 +92,7 @@ struct HistoryList {
   }
 
   /// Adds a history of another list. Returns its number.
-  mutating func append(_ number: UInt32, of other: HistoryList) -> UInt32 {
+  func append(_ number: UInt32, of other: HistoryList) -> UInt32 {
     var history = other.histories[Int(number)]
     let first = accesses.count
     for place in history.places { accesses.append(other.accesses[place]) }

@@ -148,14 +148,14 @@ final class ClusterHazards {
   func touch(_ access: Access, _ warp: WarpHazards, _ tile: OperandTile, rows: Range<Int>, rank: Int) {
     forgetIfFull()
     let base = UInt64(rank) << AddressWindow.sharedBits
-    shadows[rank].update(tile, rows: rows) { old, index in
+    shadows[rank].update(tile, rows: rows, access) { old, index in
       // Each conflict is reported.
-      var isForAll = true
+      var isRight = true
       let new = table.successor(of: old, access, warp) { kind, other in
-        isForAll = false
+        isRight = false
         reportConflict(kind, access, other, base + UInt64(index * 4))
       }
-      return (new, isForAll)
+      return (new, isRight)
     }
   }
 

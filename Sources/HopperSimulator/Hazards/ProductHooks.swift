@@ -1,6 +1,6 @@
 /// Where the interpreter tells the hazard checks of `wgmma`: of its operands in shared memory.
 ///
-/// The products of a warpgroup are an agent; the time is their number. The four warps read together: their operands are
+/// The products of a warpgroup are an agent; the time is the number of their group, for groups are waited for. The four warps read together: their operands are
 /// compared with what the first of them has seen.
 extension Interpreter {
   func checkProduct(
@@ -15,8 +15,8 @@ extension Interpreter {
     let products = block.products(of: warp, cluster)
     guard products.begin(number) else { return }
     let access = Access(
-      kind: .asynchronousRead, mask: 0xF, agent: Int32(products.agent), time: number,
-      warp: Int32(hazards.agent), site: site)
+      kind: .asynchronousRead, mask: 0xF, agent: Int32(products.agent),
+      time: UInt32(warp.products.groupCount + 1), warp: Int32(hazards.agent), site: site)
     cluster.touch(access, hazards, b, rows: 0..<columns, rank: rank)
     if let a { cluster.touch(access, hazards, a, rows: 0..<64, rank: rank) }
   }
@@ -25,7 +25,7 @@ extension Interpreter {
   func checkProductWait(_ warp: Warp) {
     guard let hazards = warp.hazards, let block = warp.block.hazards else { return }
     let agent = block.products(of: warp, hazards.cluster).agent
-    let waited = UInt32(warp.products.waitedCount)
+    let waited = UInt32(warp.products.waitedGroupCount)
     hazards.causality.seen[agent] = max(hazards.causality.seen[agent], waited)
   }
 }

@@ -16,6 +16,13 @@ import SimulatorKernels
       stride: field(32), swizzle: [0, 128, 64, 32][Int(descriptor >> 62)], is_mn_major: isAlongRows ? 1 : 0)
   }
 
+  /// Whether it lies in the same place in the same way.
+  func isSame(as other: OperandTile) -> Bool {
+    let (a, b) = unsafe (tile, other.tile)
+    return unsafe a.start == b.start && a.leading == b.leading && a.stride == b.stride
+      && a.swizzle == b.swizzle && a.is_mn_major == b.is_mn_major
+  }
+
   /// Address of its first element.
   var start: Int { unsafe Int(tile.start) }
 
