@@ -9,7 +9,7 @@ import LatentAttention
 
 /// A CPU instruction set that the engine has micro-kernels for, best first.
 public enum InstructionSet: String, Sendable, Hashable, CaseIterable, Codable {
-  /// AVX-512 BF16: bf16 products at twice the fp32 rate; fp16 and fp32 as `avx512f`.
+  /// AVX-512 BF16 with VBMI: bf16 products at twice the fp32 rate; fp16 and fp32 as `avx512f`.
   case avx512bf16
   /// AVX-512 F with BW, DQ and VL: products in fp32.
   case avx512f

@@ -1,9 +1,9 @@
-// AVX-512 BF16: pairs of bf16 products added in fp32 by one instruction (VDPBF16PS), twice the rate of fp32.
+// AVX-512 BF16, with VBMI: pairs of bf16 products added in fp32 by one instruction (VDPBF16PS), twice the rate of fp32.
 // Cache rows are read in place. Softmax and row work as in avx512f.c.
 #include "microkernel_list.h"
 #if defined(__x86_64__)
 #include <immintrin.h>
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma,f16c"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512bf16,fma,f16c"))), apply_to = function)
 #define LANES 16
 #define COLUMN_CHUNK 64
 #define VALUE_ROWS 6

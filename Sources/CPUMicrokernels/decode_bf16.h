@@ -1,82 +1,82 @@
-// Rows of an 8-bit cache as bf16. Included after lanes.h.
+// Rows of an 8-bit cache as bf16, by AVX-512 VBMI. Included after lanes.h.
 //
-// A scale that all keys share is in the table that codes are looked up in; a scale of a key is multiplied in fp32. Either
-// way a value is rounded to bf16 once.
+// A scale is in the table that its codes are looked up in, so that a value is rounded to bf16 once.
 #include "decode.h"
 
-static inline __m512i bf16_of(lanes low, lanes high) {
-  return (__m512i)_mm512_cvtne2ps_pbh((__m512)high, (__m512)low);
-}
-
-// The bf16 of the 128 codes without sign, times a scale.
+// The bf16 of the 128 codes without sign, times a scale: their low bytes, and their high bytes.
 typedef struct {
-  __m512i quarters[4];
+  __m512i low[2], high[2];
 } code_table;
 
-// The table for a scale.
-static inline code_table make_code_table(float scale) {
-  uint8_t codes[128];
-  for (int i = 0; i < 128; i++) codes[i] = (uint8_t)i;
+// The values of the 128 codes without sign, from which tables are made.
+typedef struct {
+  lanes sixteens[8];
+} code_values_of_all;
+
+static inline code_values_of_all values_of_all_codes(void) {
+  static const uint8_t first_codes[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  code_values_of_all values;
+  for (int i = 0; i < 8; i++) {
+    uint8_t codes[16];
+    for (int lane = 0; lane < 16; lane++) codes[lane] = (uint8_t)(first_codes[lane] + i * 16);
+    values.sixteens[i] = code_values(codes);
+  }
+  return values;
+}
+
+static inline code_table make_code_table(const code_values_of_all *values, float scale) {
+  static const uint8_t even_bytes[64] = {
+      0,  2,  4,  6,  8,  10, 12, 14, 16, 18, 20,  22,  24,  26,  28,  30,  32,  34,  36,  38,  40, 42,
+      44, 46, 48, 50, 52, 54, 56, 58, 60, 62, 64,  66,  68,  70,  72,  74,  76,  78,  80,  82,  84, 86,
+      88, 90, 92, 94, 96, 98, 100, 102, 104, 106, 108, 110, 112, 114, 116, 118, 120, 122, 124, 126};
+  const __m512i even = _mm512_loadu_si512(even_bytes), odd = _mm512_add_epi8(even, _mm512_set1_epi8(1));
   code_table table;
-  for (int i = 0; i < 4; i++)
-    table.quarters[i] = bf16_of(code_values(codes + i * 32) * scale, code_values(codes + i * 32 + 16) * scale);
+  UNROLL for (int half = 0; half < 2; half++) {
+    __m512i words[2];
+    UNROLL for (int i = 0; i < 2; i++) {
+      const lanes *pair = values->sixteens + half * 4 + i * 2;
+      words[i] = (__m512i)_mm512_cvtne2ps_pbh((__m512)(pair[1] * scale), (__m512)(pair[0] * scale));
+    }
+    table.low[half] = _mm512_permutex2var_epi8(words[0], even, words[1]);
+    table.high[half] = _mm512_permutex2var_epi8(words[0], odd, words[1]);
+  }
   return table;
 }
 
-// The bf16 of 32 codes.
-static inline __m512i looked_up(const code_table *table, const uint8_t *codes) {
-  const __m512i sign = _mm512_set1_epi16((int16_t)0x8000), upper_half = _mm512_set1_epi16(0x40);
-  __m512i words = _mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i *)codes));
-  __m512i low = _mm512_permutex2var_epi16(table->quarters[0], words, table->quarters[1]);
-  __m512i high = _mm512_permutex2var_epi16(table->quarters[2], words, table->quarters[3]);
-  __m512i magnitude = _mm512_mask_blend_epi16(_mm512_test_epi16_mask(words, upper_half), low, high);
-  return _mm512_or_si512(magnitude, _mm512_and_si512(_mm512_slli_epi16(words, 8), sign));
-}
-
-// The products of 32 bf16 with a number, in their order.
-static inline __m512i scaled(__m512i values, lanes scale, __m512i interleave) {
-  lanes even = (lanes)_mm512_slli_epi32(values, 16);
-  lanes odd = (lanes)_mm512_and_si512(values, _mm512_set1_epi32((int32_t)0xffff0000));
-  return _mm512_permutexvar_epi16(interleave, bf16_of(even * scale, odd * scale));
-}
-
-// Rows of `width` codes whose one scale is in the table, each `row_width` words after the last.
-static void decode_rows(const void *const *codes, int64_t keys, int64_t width, float scale, uint16_t *target,
-                        int64_t row_width) {
-  code_table table = make_code_table(scale);
-  for (int64_t key = 0; key < keys; key++, target += row_width)
-    for (int64_t column = 0; column < width; column += 32)
-      _mm512_storeu_si512(target + column, looked_up(&table, (const uint8_t *)codes[key] + column));
-}
-
-// The codes of rows whose groups have scales.
-static void decode_groups(const mla_coded_keys *keys, uint16_t *target, int64_t row_width) {
-  static const uint16_t from_halves[32] = {0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
-                                           8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
-  __m512i interleave = _mm512_loadu_si512(from_halves);
-  code_table table = make_code_table(1);
-  for (int64_t key = 0; key < keys->keys; key++, target += row_width) {
-    const uint8_t *codes = keys->codes[key];
-    for (int64_t first = 0; first < keys->width; first += keys->group_width) {
-      lanes scale = splat(group_scale(keys, key, first / keys->group_width));
-      int64_t end = first + keys->group_width < keys->width ? first + keys->group_width : keys->width;
-      for (int64_t column = first; column < end; column += 32)
-        _mm512_storeu_si512(target + column, scaled(looked_up(&table, codes + column), scale, interleave));
-    }
+// The bf16 of `count` codes, a multiple of 64.
+static inline void look_up_codes(const code_table *table, const uint8_t *codes, int64_t count, uint16_t *target) {
+  // Unpacking works within 16 bytes: with these eights of codes, it leaves them in order.
+  const __m512i order = _mm512_setr_epi64(0, 4, 1, 5, 2, 6, 3, 7), sign = _mm512_set1_epi8((char)0x80);
+  for (int64_t i = 0; i < count; i += 64) {
+    __m512i some = _mm512_permutexvar_epi64(order, _mm512_loadu_si512(codes + i));
+    __m512i low = _mm512_permutex2var_epi8(table->low[0], some, table->low[1]);
+    __m512i high = _mm512_permutex2var_epi8(table->high[0], some, table->high[1]);
+    high = _mm512_or_si512(high, _mm512_and_si512(some, sign));
+    _mm512_storeu_si512(target + i, _mm512_unpacklo_epi8(low, high));
+    _mm512_storeu_si512(target + i + 32, _mm512_unpackhi_epi8(low, high));
   }
 }
 
 static void decode_bf16(const mla_coded_keys *keys, void *rows) {
-  int64_t row_width = keys->width + keys->tail_width;
+  code_values_of_all values = values_of_all_codes();
+  code_table table = make_code_table(&values, keys->scale), tail_table = make_code_table(&values, keys->tail_scale);
+  int64_t group_width = keys->scales ? keys->group_width : keys->width;
   uint16_t *target = rows;
-  if (keys->scales) decode_groups(keys, target, row_width);
-  else decode_rows(keys->codes, keys->keys, keys->width, keys->scale, target, row_width);
-  if (keys->tail_width == 0) return;
-  target += keys->width;
-  if (keys->tail_element == MLA_BF16) {
-    for (int64_t key = 0; key < keys->keys; key++)
-      memcpy(target + key * row_width, keys->tails[key], (size_t)keys->tail_width * 2);
-  } else {
-    decode_rows(keys->tails, keys->keys, keys->tail_width, keys->tail_scale, target, row_width);
+  for (int64_t key = 0; key < keys->keys; key++) {
+    const uint8_t *codes = keys->codes[key];
+    for (int64_t first = 0; first < keys->width; first += group_width) {
+      if (keys->scales) table = make_code_table(&values, group_scale(keys, key, first / group_width));
+      int64_t left = keys->width - first;
+      look_up_codes(&table, codes + first, left < group_width ? left : group_width, target + first);
+    }
+    target += keys->width;
+    if (keys->tail_width == 0) continue;
+    if (keys->tail_element == MLA_BF16) {
+      for (int64_t i = 0; i < keys->tail_width; i += 32)
+        _mm512_storeu_si512(target + i, _mm512_loadu_si512((const uint16_t *)keys->tails[key] + i));
+    } else {
+      look_up_codes(&tail_table, keys->tails[key], keys->tail_width, target);
+    }
+    target += keys->tail_width;
   }
 }

@@ -21,7 +21,7 @@ int32_t mla_microkernel_runs_here(const mla_microkernels *set) {
                 __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
   if (strcmp(set->isa, "avx2") == 0) return avx2;
   if (strcmp(set->isa, "avx512f") == 0) return avx512f;
-  if (strcmp(set->isa, "avx512bf16") == 0) return avx512f && __builtin_cpu_supports("avx512bf16");
+  if (strcmp(set->isa, "avx512bf16") == 0) return avx512f && __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512bf16");
 #endif
   return strcmp(set->isa, "portable") == 0;
 }

@@ -70,7 +70,7 @@ typedef struct {
   int32_t scale_format;
   /// Factor on all codes.
   float scale;
-  /// Elements of a tail, a multiple of 32.
+  /// Elements of a tail, a multiple of 64.
   int64_t tail_width;
   /// MLA_BF16 or MLA_E4M3.
   int32_t tail_element;

@@ -2,7 +2,7 @@ extension CallValidation {
   /// What codes of 8 bits are read in groups of; a group of scales has as many, or a multiple.
   package static let codeGranularity = 64
   /// What the widths of bf16 and 8-bit parts behind the codes are multiples of.
-  package static let tailGranularity = 32
+  package static let tailGranularity = 64
 
   /// Checks an 8-bit cache.
   ///

@@ -139,14 +139,14 @@ static void try_sparse_plans(mla_engine *engine) {
 
 // An 8-bit cache, and each of its options in turn as no caller should give it.
 static void try_coded_runs(mla_engine *engine) {
-  mla_geometry geometry = {heads, 128, 32, 0.1f};
+  mla_geometry geometry = {heads, 128, 64, 0.1f};
   mla_batch batch = batch_of(&good);
   mla_plan *plan = NULL;
   note(mla_plan_create(engine, &geometry, &batch, mla_policy_balanced, &plan));
   mla_tensor query = {memory, mla_bf16, {tokens, heads, 128}, {heads * 128, 128}};
-  mla_tensor query_rope = {memory, mla_bf16, {tokens, heads, 32}, {heads * 32, 32}};
+  mla_tensor query_rope = {memory, mla_bf16, {tokens, heads, 64}, {heads * 64, 64}};
   mla_tensor codes = {memory, mla_fp8, {pages, page_size, 128}, {page_size * 128, 128}};
-  mla_tensor cache_rope = {memory, mla_fp8, {pages, page_size, 32}, {page_size * 32, 32}};
+  mla_tensor cache_rope = {memory, mla_fp8, {pages, page_size, 64}, {page_size * 64, 64}};
   mla_run_options options = {.scales = tensor(memory, pages, page_size, 2), .group_width = 64, .rope_scale = 1};
   mla_run_arguments arguments = {query, query_rope, codes, cache_rope, tensor(result, tokens, heads, 128), {0}, 0, &options};
   note(mla_run(engine, plan, &arguments));
