@@ -24,6 +24,22 @@ import LatentAttention
     widens = !cache.isCoded && !kernels.readsInPlace(latentWidth: latentWidth, ropeWidth: ropeWidth)
   }
 
+  /// Bytes from the start of a latent row in the cache that are worth a prefetch. Rows need not start on a line; where
+  /// the tail of a token follows its codes, what lies between belongs to it.
+  var prefetchedByteCount: Int {
+    let latent = cache.latent
+    let rowBytes = latent.width * latent.elementType.byteCount
+    guard cache.isCoded else { return rowBytes }
+    guard let tail = cache.rope ?? cache.latentTail,
+      tail.addresses.lowerBound > latent.addresses.lowerBound
+    else { return rowBytes + Self.lineBytes - 1 }
+    let tailStart = Int(tail.addresses.lowerBound - latent.addresses.lowerBound)
+    let tokenBytes = tailStart + tail.width * tail.elementType.byteCount
+    return (tokenBytes <= latent.innerStride ? tokenBytes : rowBytes) + Self.lineBytes - 1
+  }
+
+  private static let lineBytes = 64
+
   /// Whether the products read rows of the workspace, decoded or widened, and not the cache's.
   var bringsRows: Bool { widens || cache.isCoded }
 

@@ -200,7 +200,7 @@ import LatentAttention
     unsafe block.latent_width = Int64(call.paddedLatentWidth)
     unsafe block.rope_width = Int64(call.geometry.ropeWidth)
     unsafe block.element = call.productType.microkernelCode
-    unsafe block.prefetched_bytes = Int64(call.cache.latent.width * call.cache.latent.elementType.byteCount)
+    unsafe block.prefetched_bytes = Int64(call.prefetchedByteCount)
     guard call.widens else { return unsafe block }
     unsafe block.narrow_latent = UnsafePointer(space.pointee.latentRows)
     unsafe block.narrow_rope = UnsafePointer(space.pointee.ropeRows)
