@@ -24,7 +24,8 @@ SIM_INLINE uint32_t plain_place(const sim_tile *tile, uint32_t line, uint32_t un
 SIM_INLINE uint32_t swizzled_place(const sim_tile *tile, uint32_t line, uint32_t unit) {
   uint32_t address = tile->start + plain_place(tile, line, unit);
   uint32_t mask = tile->swizzle == 0 ? 0 : (uint32_t)tile->swizzle / 16 - 1;
-  return address ^ (address >> 7 & mask) << 4;
+  // Rows of the pattern are counted from where it begins.
+  return address ^ (((address >> 7) - tile->base_offset) & mask) << 4;
 }
 
 #endif

@@ -91,7 +91,7 @@ struct ProductKernel {
 
 @Suite("wgmma: what it demands")
 struct WarpgroupErrorTests {
-  @Test("Descriptors outside of shared memory, misaligned, with a base offset")
+  @Test("Descriptors outside of shared memory, misaligned, with a base offset that is not their pattern's")
   func descriptors() {
     let kernel = ProductKernel(columns: 64)
     // Past the end of 65 KB, and before its beginning.
@@ -112,10 +112,18 @@ struct WarpgroupErrorTests {
       return
     }
     guard
-      case .badOperand? = kernel.error(
+      case .misaligned("shared", _, 1024, _)? = kernel.error(
         "or.b64 %rd12, %rd11, 0x2000000000000;\n" + kernel.product("%rd10", "%rd12"))
     else {
-      Issue.record("base offset")
+      Issue.record("base offset of another pattern")
+      return
+    }
+    guard
+      case .badOperand? = kernel.error(
+        "and.b64 %rd12, %rd11, 0x3FFFFFFFFFFFFFFF; or.b64 %rd12, %rd12, 0x2000000000000;\n"
+          + kernel.product("%rd10", "%rd12"))
+    else {
+      Issue.record("base offset without a swizzle")
       return
     }
   }

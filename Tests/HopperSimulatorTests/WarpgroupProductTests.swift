@@ -65,6 +65,8 @@ struct ProductRun {
   var modifiers = ""
   /// Elements along K before the operands.
   var firstK = 0
+  /// Where the patterns of the swizzles begin, in lines of 128 bytes behind where they repeat.
+  var baseOffset = 0
   /// Bits of D before, for each thread and register.
   var initial: [UInt32] = []
 
@@ -79,7 +81,9 @@ struct ProductRun {
       guard let layout else { continue }
       for row in 0..<matrix.rows {
         for k in 0..<matrix.columns {
-          let place = base + layout.offset(row: row, k: firstK + k, byteCount: matrix.type.byteCount)
+          let place =
+            base + baseOffset * 128
+            + layout.offset(row: row, k: firstK + k, byteCount: matrix.type.byteCount)
           for byte in 0..<matrix.type.byteCount {
             bytes[place + byte] = UInt8(truncatingIfNeeded: matrix.bits(row, k) >> UInt32(8 * byte))
           }
@@ -112,9 +116,11 @@ struct ProductRun {
     let shape = "m64n\(n)k\(k)\(modifiers).\(sum).\(aType).\(bType)"
     let a = aLayout == nil ? "{%a0, %a1, %a2, %a3}" : "%rd10"
     func address(_ layout: OperandLayout, _ base: Int) -> Int {
-      base + firstK / (layout.isAlongRows ? 8 : 1) * (layout.isAlongRows ? layout.stride : aType.byteCount)
+      base + baseOffset * 128 + firstK / (layout.isAlongRows ? 8 : 1)
+        * (layout.isAlongRows ? layout.stride : aType.byteCount)
     }
-    let aDescriptor = aLayout?.descriptor ?? 0
+    let aDescriptor = (aLayout?.descriptor ?? 0) | UInt64(baseOffset) << 49
+    let bDescriptor = bLayout.descriptor | UInt64(baseOffset) << 49
     return """
       .version 8.0
       .target sm_90a
@@ -139,7 +145,7 @@ struct ProductRun {
         shr.u32 %r8, %r7, 4; cvt.u64.u32 %rd8, %r8; or.b64 %rd10, %rd8, \(Int64(bitPattern: aDescriptor));
         add.u32 %r9, %r2, \(address(bLayout, Self.operandSpace));
         shr.u32 %r10, %r9, 4; cvt.u64.u32 %rd9, %r10;
-        or.b64 %rd11, %rd9, \(Int64(bitPattern: bLayout.descriptor));
+        or.b64 %rd11, %rd9, \(Int64(bitPattern: bDescriptor));
         wgmma.fence.sync.aligned;
         wgmma.mma_async.sync.aligned.\(shape) {\(d)}, \((["\(a)", "%rd11", "%p2"] + literals).joined(separator: ", "));
         wgmma.commit_group.sync.aligned;
@@ -245,6 +251,15 @@ struct WarpgroupProductTests {
       if a.isAlongRows != b.isAlongRows { product.firstK = 0 }
       try product.check(seed: 7)
     }
+  }
+
+  @Test("Patterns that begin where a base offset says", arguments: layouts.filter { $0.swizzle > 0 }, 1..<8)
+  func baseOffset(_ layout: OperandLayout, _ baseOffset: Int) throws {
+    var product = ProductRun(n: 64)
+    (product.aLayout, product.bLayout) = (layout, layout)
+    product.baseOffset = baseOffset
+    product.firstK = layout.swizzle == 128 && !layout.isAlongRows ? 16 : 0
+    try product.check(seed: UInt64(baseOffset))
   }
 
   @Test(

@@ -113,10 +113,9 @@ extension Interpreter {
     _ tile: OperandTile, rows: Int, _ block: Block, _ i: DecodedInstruction, _ warp: Warp, _ place: Int
   ) throws(SimulationError) {
     let start = UInt64(tile.start)
-    if tile.baseOffset != 0 {
+    if let offset = tile.invalidBaseOffset {
       throw error(
-        .badOperand("base offset \(tile.baseOffset) in a matrix descriptor: the simulator has only 0"), i,
-        warp, place)
+        .badOperand("base offset \(offset) in a matrix descriptor without a swizzle"), i, warp, place)
     }
     if !tile.isAligned {
       throw error(

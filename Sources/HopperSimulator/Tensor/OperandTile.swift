@@ -3,17 +3,16 @@ import SimulatorKernels
 /// An operand of `wgmma` in shared memory, as a matrix descriptor (PTX ISA 9.7.15.5.1) places it.
 @safe struct OperandTile {
   private let tile: sim_tile
-  /// Bits 49 to 51: nonzero for an operand whose swizzle's pattern begins elsewhere than its address says.
-  let baseOffset: Int
 
   /// `memory` is byte 0 of the block's shared memory; `isAlongRows` says that neighbours along M or N lie next to each
   /// other, and not those along K.
   @unsafe init(_ descriptor: UInt64, memory: UnsafeMutableRawPointer, isAlongRows: Bool) {
     func field(_ first: UInt64) -> UInt32 { UInt32(descriptor >> first & 0x3FFF) << 4 }
-    baseOffset = Int(descriptor >> 49 & 7)
     unsafe tile = sim_tile(
       memory: UnsafePointer(memory.assumingMemoryBound(to: UInt8.self)), start: field(0), leading: field(16),
-      stride: field(32), swizzle: [0, 128, 64, 32][Int(descriptor >> 62)], is_mn_major: isAlongRows ? 1 : 0)
+      stride: field(32), swizzle: [0, 128, 64, 32][Int(descriptor >> 62)],
+      base_offset: UInt32(descriptor >> 49 & 7),
+      is_mn_major: isAlongRows ? 1 : 0)
   }
 
   /// Whether it lies in the same place in the same way.
@@ -29,8 +28,16 @@ import SimulatorKernels
   /// Bytes after which the swizzle's pattern repeats.
   var patternByteCount: Int { unsafe max(16, 8 * Int(tile.swizzle)) }
 
-  /// Whether it begins in the first row of the swizzle's pattern.
-  var isAligned: Bool { unsafe tile.swizzle == 0 || start % patternByteCount < Int(tile.swizzle) }
+  /// Whether it begins in the first row of the swizzle's pattern, which begins where the base offset says.
+  var isAligned: Bool {
+    guard unsafe tile.swizzle != 0 else { return true }
+    return unsafe (start + 1024 - 128 * Int(tile.base_offset)) % patternByteCount < Int(tile.swizzle)
+  }
+
+  /// A base offset that stands where there is no pattern; nil when none does.
+  var invalidBaseOffset: UInt32? {
+    unsafe tile.swizzle == 0 && tile.base_offset != 0 ? tile.base_offset : nil
+  }
 
   /// The addresses of so many rows (of A, or columns of B).
   func addresses(rows: Int) -> Range<Int> {

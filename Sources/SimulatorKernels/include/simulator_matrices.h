@@ -25,6 +25,7 @@ typedef struct {
   uint32_t start;            // address of the first element
   uint32_t leading, stride;  // byte offsets of the descriptor
   int swizzle;               // bytes: 0, 32, 64 or 128
+  uint32_t base_offset;      // address bits 7 to 9 of where the swizzle's pattern begins
   int is_mn_major;           // whether it is contiguous along M or N: 16-bit types only
 } sim_tile;
 
