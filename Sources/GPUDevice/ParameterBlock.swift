@@ -92,13 +92,14 @@ public struct ParameterBlock: Sendable, Hashable {
         operation: operation, field: "arguments.count", value: "\(arguments.count)",
         requirement: "\(parameters.count)")
     }
+    for (index, (argument, parameter)) in zip(arguments, parameters).enumerated()
+    where argument.bytes.count != parameter.byteCount {
+      throw .invalid(
+        operation: operation, field: "arguments[\(index)]", value: "\(argument.bytes.count) bytes",
+        requirement: "\(parameter.byteCount) bytes")
+    }
     self.init(bytes: [UInt8](repeating: 0, count: ParameterBlock.byteCount(of: parameters)))
-    for (index, (argument, parameter)) in zip(arguments, parameters).enumerated() {
-      guard argument.bytes.count == parameter.byteCount else {
-        throw .invalid(
-          operation: operation, field: "arguments[\(index)]", value: "\(argument.bytes.count) bytes",
-          requirement: "\(parameter.byteCount) bytes")
-      }
+    for (argument, parameter) in zip(arguments, parameters) {
       bytes.replaceSubrange(parameter.offset..<parameter.offset + parameter.byteCount, with: argument.bytes)
     }
   }

@@ -178,13 +178,23 @@ public final class Simulator {
     _ = try LaunchCheck(program, launch.configuration, device: device).limits()
   }
 
+  /// Bytes of a kernel's parameters at the most (PTX ISA 5.1.6).
+  private static let parameterCapacity = 32764
+
   private func program(of launch: KernelLaunch) throws(SimulationError) -> Program {
     guard let program = launch.module.kernel(launch.kernel) else {
       throw SimulationError(reason: .noSuchKernel(launch.kernel))
     }
-    guard launch.parameters.count == program.layout.parameterByteCount else {
+    let byteCount = program.layout.parameterByteCount
+    guard byteCount <= Self.parameterCapacity else {
       throw SimulationError(
-        reason: .parameterSize(given: launch.parameters.count, expected: program.layout.parameterByteCount))
+        reason: .badLaunch(
+          field: "parameter bytes of the kernel", value: "\(byteCount)",
+          requirement: "at most \(Self.parameterCapacity)"))
+    }
+    guard launch.parameters.count == byteCount else {
+      throw SimulationError(
+        reason: .parameterSize(given: launch.parameters.count, expected: byteCount))
     }
     return program
   }

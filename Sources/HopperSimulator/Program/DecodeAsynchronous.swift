@@ -76,7 +76,7 @@ extension Decoder {
   private mutating func decodeWait() -> Bool {
     var count: Int64 = 0
     if let operand = operands.first {
-      guard case .immediate(.integer(let value)) = operand else { return false }
+      guard case .immediate(.integer(let value)) = operand, value >= 0 else { return false }
       count = value
     }
     emit(form.has("bulk") ? .bulkWait : .asynchronousCopyWait) { [self] in

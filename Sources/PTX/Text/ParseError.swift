@@ -26,17 +26,20 @@ public struct ParseError: Error, Sendable, Hashable, CustomStringConvertible {
   public var column: Int
 
   /// As `line 3, column 7: expected ';', found '}'`.
+  public var description: String { "line \(line), column \(column): \(reason)" }
+}
+
+extension ParseError.Reason: CustomStringConvertible {
+  /// As `expected ';', found '}'`.
   public var description: String {
-    let text =
-      switch reason {
-      case .unexpected(let found, let expected): "expected \(expected), found \(found)"
-      case .undeclared(let name): "'\(name)' is not declared"
-      case .redeclared(let name): "'\(name)' is declared twice"
-      case .numberOutOfRange(let number): "\(number) is out of range"
-      case .unknownDirective(let name): "unknown directive '\(name)'"
-      case .unknownType(let name): "unknown type '\(name)'"
-      case .nestedTooDeeply: "brackets are nested too deeply"
-      }
-    return "line \(line), column \(column): \(text)"
+    switch self {
+    case .unexpected(let found, let expected): "expected \(expected), found \(found)"
+    case .undeclared(let name): "'\(name)' is not declared"
+    case .redeclared(let name): "'\(name)' is declared twice"
+    case .numberOutOfRange(let number): "\(number) is out of range"
+    case .unknownDirective(let name): "unknown directive '\(name)'"
+    case .unknownType(let name): "unknown type '\(name)'"
+    case .nestedTooDeeply: "brackets are nested too deeply"
+    }
   }
 }

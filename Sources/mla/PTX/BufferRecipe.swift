@@ -1,4 +1,6 @@
 import Foundation
+import GPUDevice
+import HopperSimulator
 import Workloads
 
 /// A buffer of the command: `NAME=TYPE:COUNT[:FILL]`.
@@ -74,29 +76,35 @@ struct BufferRecipe {
     return value
   }
 
-  /// The bytes before the kernel runs.
-  func contents() throws(ItemError) -> [UInt8] {
+  /// Elements that are made at once.
+  private static let chunk = 1 << 20
+
+  /// A buffer on a device, filled. It may be larger than this machine's memory would hold twice.
+  func make(on gpu: SimulatedGPU) throws -> DeviceMemory {
+    let memory = try gpu.allocate(byteCount: byteCount)
     switch fill {
-    case .zero: return [UInt8](repeating: 0, count: byteCount)
-    case .value(let bits): return bytes { _ in bits }
+    case .zero: try gpu.defaultStream.fill(memory.address, byteCount: byteCount, with: 0)
+    case .value(let bits): try write(to: memory, on: gpu) { _ in bits }
     case .range(let start, let step):
-      return bytes { type.bits(of: start + step * Double($0)) }
+      try write(to: memory, on: gpu) { type.bits(of: start + step * Double($0)) }
     case .random(let seed, let low, let high):
       var generator = SeededGenerator(seed: seed)
-      return bytes { _ in
+      try write(to: memory, on: gpu) { _ in
         type.bits(
           of: type.isFloatingPoint
             ? low + (high - low) * generator.uniform() : Double(generator.integer(in: Int(low)...Int(high))))
       }
-    case .file(let path): return try read(path)
+    case .file(let path): try gpu.defaultStream.copy(read(path), to: memory.address)
     }
+    return memory
   }
 
-  private func bytes(_ bits: (Int) -> UInt64) -> [UInt8] {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(byteCount)
-    for index in 0..<count { bytes += type.bytes(bits(index)) }
-    return bytes
+  private func write(to memory: DeviceMemory, on gpu: SimulatedGPU, _ bits: (Int) -> UInt64) throws {
+    for first in stride(from: 0, to: count, by: Self.chunk) {
+      var bytes: [UInt8] = []
+      for index in first..<min(first + Self.chunk, count) { bytes += type.bytes(bits(index)) }
+      try gpu.defaultStream.copy(bytes, to: memory.address.advanced(by: first * type.byteCount))
+    }
   }
 
   private func read(_ path: String) throws(ItemError) -> [UInt8] {

@@ -27,7 +27,7 @@ struct CheckText: ParsableCommand {
       result.functions = FunctionSummary.all(of: try Module(parsing: text))
       result.assembler = Assembly(text)
     } catch {
-      result.error = "\(file):\(error.line):\(error.column): \(error)"
+      result.error = "\(file):\(error.line):\(error.column): \(error.reason)"
     }
     print(result.text, terminator: "")
     if let json { try JSONOutput.write(result, to: json) }

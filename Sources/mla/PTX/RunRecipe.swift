@@ -72,7 +72,7 @@ struct RunRecipe {
 
   /// The buffers on a device, filled.
   func work(on gpu: SimulatedGPU) throws -> [String: DeviceMemory] {
-    try buffers.mapValues { try gpu.upload($0.contents()) }
+    try buffers.mapValues { try $0.make(on: gpu) }
   }
 
   /// The arguments with the addresses of the buffers.
@@ -91,7 +91,7 @@ struct RunRecipe {
   /// Prints the first values of buffers.
   func show(_ memory: [String: DeviceMemory], _ gpu: SimulatedGPU) throws {
     for (name, count) in shows {
-      let (type, bytes) = try contents(name, memory, gpu)
+      let (type, bytes) = try contents(name, memory, gpu, first: count)
       let values = (0..<count).map { index in
         type.text(bytes[index * type.byteCount..<(index + 1) * type.byteCount])
       }
@@ -112,13 +112,15 @@ struct RunRecipe {
     }
   }
 
+  /// A buffer's elements, or the first of them.
   private func contents(
-    _ name: String, _ memory: [String: DeviceMemory], _ gpu: SimulatedGPU
+    _ name: String, _ memory: [String: DeviceMemory], _ gpu: SimulatedGPU, first count: Int? = nil
   ) throws -> (NumberType, [UInt8]) {
     guard let buffer = buffers[name], let memory = memory[name] else {
       throw ItemError("no buffer is named '\(name)'")
     }
-    return (buffer.type, try gpu.download(buffer.byteCount, of: UInt8.self, from: memory))
+    let byteCount = count.map { $0 * buffer.type.byteCount } ?? buffer.byteCount
+    return (buffer.type, try gpu.download(byteCount, of: UInt8.self, from: memory))
   }
 }
 
