@@ -7,15 +7,19 @@ struct HazardAsynchronousTests {
   static let bulkLoad =
     "@%p1 cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%r2], [%rd1], 256, [%r4];"
 
+  /// Thread 0 makes the phase of the mbarrier wait for bytes, and arrives.
+  static func expect(_ byteCount: Int) -> String {
+    "@%p1 mbarrier.arrive.expect_tx.shared::cta.b64 _, [%r4], \(byteCount);\n"
+  }
+
   /// An mbarrier for one arrival and so many bytes.
   static func barrier(_ byteCount: Int, cluster: Bool = false) -> String {
     """
     @%p1 mbarrier.init.shared::cta.b64 [%r4], 1;
     fence.mbarrier_init.release.cluster;
     \(cluster ? "barrier.cluster.arrive; barrier.cluster.wait;" : "bar.sync 0;")
-    @%p1 mbarrier.arrive.expect_tx.shared::cta.b64 _, [%r4], \(byteCount);
 
-    """
+    """ + expect(byteCount)
   }
 
   static let wait = """
@@ -25,6 +29,16 @@ struct HazardAsynchronousTests {
     @!%p2 bra WAIT;
 
     """
+
+  /// A load that is waited for, and another to the same place.
+  private static let twoRounds =
+    barrier(256) + bulkLoad + wait + "ld.shared.u32 %r10, [%r5];\nbar.sync 0;\n" + expect(256) + """
+      \(bulkLoad)
+      AGAIN:
+      mbarrier.try_wait.parity.shared::cta.b64 %p2, [%r4], 1;
+      @!%p2 bra AGAIN;
+
+      """
 
   private static let bulkStore = """
     @%p1 cp.async.bulk.global.shared::cta.bulk_group [%rd2], [%r2], 256;
@@ -92,32 +106,11 @@ struct HazardAsynchronousTests {
       also: early),
     HazardTwin(
       kind: .wrongParity, name: "a second round with the parity of the first",
-      body: barrier(256) + bulkLoad + wait + """
-        ld.shared.u32 %r10, [%r5];
-        bar.sync 0;
-        @%p1 mbarrier.arrive.expect_tx.shared::cta.b64 _, [%r4], 256;
-        \(bulkLoad)
-        AGAIN:
-        mbarrier.try_wait.parity.shared::cta.b64 %p2, [%r4], 1;
-        @!%p2 bra AGAIN;
-        ld.shared.u32 %r11, [%r5];
-        """,
+      body: twoRounds + "ld.shared.u32 %r11, [%r5];",
       fault: ("%p2, [%r4], 1;", "%p2, [%r4], 0;"), sites: ["cp.async.bulk.shared", "ld.shared"]),
     HazardTwin(
       kind: .sharedRace, name: "a load into a stage that others still read",
-      body: barrier(256) + bulkLoad + wait + """
-        ld.shared.u32 %r10, [%r5];
-        bar.sync 0;
-        @%p1 mbarrier.arrive.expect_tx.shared::cta.b64 _, [%r4], 256;
-        \(bulkLoad)
-        AGAIN:
-        mbarrier.try_wait.parity.shared::cta.b64 %p2, [%r4], 1;
-        @!%p2 bra AGAIN;
-        """,
-      fault: (
-        "bar.sync 0;\n@%p1 mbarrier.arrive.expect_tx.shared::cta.b64 _, [%r4], 256;\n@%p1 cp",
-        "@%p1 mbarrier.arrive.expect_tx.shared::cta.b64 _, [%r4], 256;\n@%p1 cp"
-      ),
+      body: twoRounds, fault: ("bar.sync 0;\n" + expect(256) + "@%p1 cp", expect(256) + "@%p1 cp"),
       sites: ["cp.async.bulk.shared", "ld.shared"], also: [.readBeforeArrival, .barrierNotInitialised]),
     HazardTwin(
       kind: .readBeforeArrival, name: "a box of a tensor",
@@ -145,7 +138,8 @@ struct HazardAsynchronousTests {
     HazardTwin(
       kind: .barrierNotInitialised, name: "a copy that is to tell no mbarrier",
       body: barrier(256) + bulkLoad + wait,
-      fault: ("256, [%r4];", "256, [%r4+8];"), sites: ["cp.async.bulk.shared"]),
+      fault: ("256, [%r4];", "256, [%r4+8];"), sites: ["cp.async.bulk.shared"],
+      also: [.transactionMismatch]),
     HazardTwin(
       kind: .readBeforeArrival, name: "cp.async that is not waited for",
       body: """

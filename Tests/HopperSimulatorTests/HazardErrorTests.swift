@@ -52,16 +52,8 @@ struct HazardErrorTests {
       site: "mbarrier.arrive", says: ["3 arrivals", "1 pending"], address: mbarrier, other: "mbarrier.init"),
     Fault(
       kind: .transactionMismatch, name: "a phase that never ends: bytes are missing",
-      body: """
-        @%p1 mbarrier.init.shared::cta.b64 [%r4], 1;
-        fence.mbarrier_init.release.cluster;
-        bar.sync 0;
-        @%p1 mbarrier.arrive.expect_tx.shared::cta.b64 _, [%r4], 256;
-        @%p1 cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%r2], [%rd1], 256, [%r4];
-        WAIT:
-        mbarrier.try_wait.parity.shared::cta.b64 %p2, [%r4], 0;
-        @!%p2 bra WAIT;
-        """,
+      body: HazardAsynchronousTests.barrier(256) + HazardAsynchronousTests.bulkLoad
+        + HazardAsynchronousTests.wait,
       fault: ("[%r4], 256;\n@", "[%r4], 272;\n@"), site: "mbarrier.try_wait",
       says: ["deadlock", "16 bytes are missing", "warp 0", "warp 1", "parity 0"], address: mbarrier,
       other: "mbarrier.arrive.expect_tx"),
@@ -78,6 +70,15 @@ struct HazardErrorTests {
         """,
       fault: ("[%r4], 64;", "[%r4], 63;"), site: "cp.async.mbarrier.arrive",
       says: ["1 arrivals", "0 pending"], address: mbarrier, other: "mbarrier.init"),
+    Fault(
+      kind: .barrierNotInitialised, name: "an arrival where no mbarrier is",
+      body: """
+        @%p1 mbarrier.init.shared::cta.b64 [%r4], 64;
+        bar.sync 0;
+        mbarrier.arrive.shared::cta.b64 _, [%r4];
+        """,
+      fault: ("_, [%r4];", "_, [%r4+8];"), site: "mbarrier.arrive", says: ["no initialised mbarrier"],
+      address: mbarrier + 8),
     Fault(
       kind: .transactionMismatch, name: "more bytes expected than an mbarrier counts",
       body: HazardAsynchronousTests.barrier(256) + HazardAsynchronousTests.bulkLoad

@@ -196,15 +196,8 @@ struct HazardGlobalTests {
       fault: ("%r10, [%rd3];", "%r10, [%rd3+4];"), sites: ["ld.global"]),
     HazardTwin(
       kind: .uninitialisedGlobal, name: "a bulk copy of what nobody has written",
-      body: """
-        @%p1 mbarrier.init.shared::cta.b64 [%r4], 1;
-        bar.sync 0;
-        @%p1 mbarrier.arrive.expect_tx.shared::cta.b64 _, [%r4], 256;
-        @%p1 cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%r2], [%rd1], 256, [%r4];
-        WAIT:
-        mbarrier.try_wait.parity.shared::cta.b64 %p2, [%r4], 0;
-        @!%p2 bra WAIT;
-        """,
+      body: HazardAsynchronousTests.barrier(256) + HazardAsynchronousTests.bulkLoad
+        + HazardAsynchronousTests.wait,
       fault: ("[%rd1], 256", "[%rd3], 256"), sites: ["cp.async.bulk"]),
   ]
 

@@ -104,28 +104,18 @@ struct HazardProductTests {
       fault: (wait, ""), sites: ["wgmma.mma_async", "st.shared"], also: [.unfinishedProducts]),
     HazardTwin(
       kind: .overwrittenInFlight, name: "a stage is given back before the wait", threads: 128,
-      body: "@%p1 mbarrier.init.shared::cta.b64 [%r4], 1;\n" + start + product() + commit + wait + """
-        bar.sync 0;
-        @%p1 mbarrier.arrive.expect_tx.shared::cta.b64 _, [%r4], 256;
-        @%p1 cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%r2], [%rd1], 256, [%r4];
-        WAIT:
-        mbarrier.try_wait.parity.shared::cta.b64 %p2, [%r4], 0;
-        @!%p2 bra WAIT;
-        """,
+      body: "@%p1 mbarrier.init.shared::cta.b64 [%r4], 1;\n" + start + product() + commit + wait
+        + "bar.sync 0;\n"
+        + HazardAsynchronousTests.expect(256) + HazardAsynchronousTests.bulkLoad
+        + HazardAsynchronousTests.wait,
       fault: (wait, ""), sites: ["wgmma.mma_async", "cp.async.bulk"], also: [.unfinishedProducts]),
     HazardTwin(
       kind: .readBeforeArrival, name: "an operand that a copy brings", threads: 128,
-      body: "@%p1 mbarrier.init.shared::cta.b64 [%r4], 1;\n" + operands + accumulators + """
-        @%p1 mbarrier.arrive.expect_tx.shared::cta.b64 _, [%r4], 256;
-        @%p1 cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%r2+8192], [%rd1], 256, [%r4];
-        WAIT:
-        mbarrier.try_wait.parity.shared::cta.b64 %p2, [%r4], 0;
-        @!%p2 bra WAIT;
-
-        """ + fence + product() + commit + wait,
-      fault: (
-        "WAIT:\nmbarrier.try_wait.parity.shared::cta.b64 %p2, [%r4], 0;\n@!%p2 bra WAIT;", "bar.sync 0;"
-      ), sites: ["wgmma.mma_async", "cp.async.bulk"]),
+      body: "@%p1 mbarrier.init.shared::cta.b64 [%r4], 1;\n" + operands + accumulators
+        + HazardAsynchronousTests.expect(256)
+        + HazardAsynchronousTests.bulkLoad.replacing("[%r2]", with: "[%r2+8192]")
+        + HazardAsynchronousTests.wait + fence + product() + commit + wait,
+      fault: (HazardAsynchronousTests.wait, "\nbar.sync 0;\n"), sites: ["wgmma.mma_async", "cp.async.bulk"]),
     HazardTwin(
       kind: .uninitialisedShared, name: "an operand that nobody has written", threads: 128,
       body: start + product() + commit + wait,
@@ -159,6 +149,16 @@ struct HazardProductTests {
 
   @Test("The right kernel gives no finding, the broken one this", arguments: twins)
   func twin(_ twin: HazardTwin) throws { try twin.check() }
+
+  @Test("What a call returns counts as written")
+  func results() throws {
+    let twin = Self.twins[0]
+    let result = try twin.run(
+      "call (%r20), twice, (%r1);\nst.shared.u32 [%r5], %r20;",
+      declarations: ".func (.reg .b32 %twice) twice(.reg .b32 %a) { add.u32 %twice, %a, %a; ret; }")
+    #expect(result.error == nil)
+    #expect(result.findings.isEmpty, "\(result.findings)")
+  }
 
   @Test("Copies of sums between products, as compilers make them, are no finding")
   func copies() throws {

@@ -24,7 +24,7 @@ struct HazardTwin: Sendable, CustomTestStringConvertible {
   var broken: String { body.replacing(fault.right, with: fault.broken) }
 
   /// What a run of a body found, and the error that ended it if one did.
-  func run(_ body: String, threads simulatorThreads: Int = 1) throws -> (
+  func run(_ body: String, declarations: String = "", threads simulatorThreads: Int = 1) throws -> (
     findings: [HazardFinding], error: SimulationError?
   ) {
     let device = Simulator()
@@ -43,7 +43,7 @@ struct HazardTwin: Sendable, CustomTestStringConvertible {
     var configuration = LaunchConfiguration(grid: Extent(grid), block: Extent(threads))
     configuration.cluster = Extent(cluster)
     configuration.dynamicSharedByteCount = 65536
-    let module = try device.load(Module(parsing: Self.text(body)))
+    let module = try device.load(Module(parsing: Self.text(body, declarations)))
     var error: SimulationError?
     do throws(SimulationError) {
       _ = try device.launch(module, "k", configuration, parameters: parameters.bytes)
@@ -57,12 +57,13 @@ struct HazardTwin: Sendable, CustomTestStringConvertible {
   /// address of a map of the first, 32 × 64 words in boxes of 32 × 8; `%r1` the thread, `%r2` shared memory, `%r3` the
   /// warp, `%p1` whether this is thread 0, `%r4` a place for an mbarrier, `%r5` the thread's word of shared memory,
   /// `%r6` that of thread 63 - this.
-  static func text(_ body: String) -> String {
+  static func text(_ body: String, _ declarations: String = "") -> String {
     """
     .version 8.0
     .target sm_90a
     .address_size 64
     .extern .shared .align 1024 .b8 smem[];
+    \(declarations)
     .visible .entry k(
       .param .u64 in, .param .u64 out, .param .u64 fresh, .param .align 64 .b8 map[128]) {
       .reg .pred %p<8>; .reg .b32 %r<60>; .reg .b64 %rd<40>; .reg .b16 %h<4>; .reg .f32 %f<140>;

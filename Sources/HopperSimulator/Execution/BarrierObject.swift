@@ -114,6 +114,7 @@ extension Interpreter {
     _ memory: UnsafeMutableRawPointer, _ i: DecodedInstruction, _ address: UInt64, _ warp: Warp, _ place: Int
   ) throws(SimulationError) -> BarrierObject {
     if let object = BarrierObject(bits: unsafe memory.load(as: UInt64.self)) { return object }
+    checkMissing(at: address, site(i, warp, place), warp)
     throw error(
       .badOperand("no initialised mbarrier at shared address 0x\(String(address, radix: 16))"), i, warp, place
     )

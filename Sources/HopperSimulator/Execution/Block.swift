@@ -53,8 +53,8 @@ struct NamedBarrier {
     self.rank = rank
     sharedByteCount = launch.sharedByteCount
     unsafe shared = .allocate(byteCount: sharedByteCount, alignment: 1024)
-    // Shared memory is not cleared on the device: a recognisable pattern makes its use show.
-    unsafe shared.initializeMemory(as: UInt8.self, repeating: 0xCD, count: sharedByteCount)
+    // Shared memory is not cleared on the device: a recognisable pattern makes its use show. It is no `BarrierObject`.
+    unsafe shared.initializeMemory(as: UInt8.self, repeating: 0x5D, count: sharedByteCount)
     let threadCount = launch.configuration.block.count
     liveWarpCount = (threadCount + 31) / 32
     warps = (0..<liveWarpCount).map { warp in

@@ -18,6 +18,14 @@ extension Interpreter {
     object.wait(hazards, site)
   }
 
+  /// A thread of a warp uses an mbarrier that is not there.
+  func checkMissing(at address: UInt64, _ site: Int32, _ warp: Warp) {
+    guard let hazards = warp.hazards else { return }
+    hazards.cluster.report(
+      .barrierNotInitialised, hazards.access(.synchronizingRead, site), address: address,
+      "no mbarrier has been initialised there")
+  }
+
   /// More arrivals than the phase of an mbarrier waits for.
   func checkOverflow(
     _ arrivals: Int, _ object: BarrierObject, _ access: Access?, _ address: UInt64, in cluster: Cluster

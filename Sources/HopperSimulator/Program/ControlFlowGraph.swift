@@ -53,6 +53,12 @@ struct RegisterUse {
     if let predicate = instruction.predicate { reads.append(predicate.predicate) }
     let roles = form?.form.operands
     for (index, operand) in instruction.operands.enumerated() {
+      // The results of a call are a list that comes first.
+      if index == 0, form?.form.mnemonic == "call", case .list = operand {
+        writes += operand.registers
+        continue
+      }
+      // An instruction of unknown form may do anything.
       switch roles?[index].role {
       case .write: writes += operand.registers
       case .readWrite:
@@ -64,8 +70,6 @@ struct RegisterUse {
         reads += operand.registers
       }
     }
-    // The results of a call come before its arguments, and an instruction of unknown form may do anything.
-    if form?.form.mnemonic == "call" { writes += instruction.operands.first?.registers ?? [] }
   }
 }
 
