@@ -3,41 +3,53 @@ extension Interpreter {
   func executeAtomic(
     _ i: DecodedInstruction, _ lanes: LaneContext, _ warp: Warp, _ place: Int
   ) throws(SimulationError) -> Outcome {
-    if lanes.active == 0 { return .next }
-    if mustWait(i, warp, place) { return .blocked(.turn) }
     guard let operation = AtomicOperation(rawValue: i.operation),
       let element = AtomicElement(rawValue: i.type)
     else {
       return .next
     }
     let isWide = element.byteCount == 8
-    var access = unsafe MemoryAccess(byteCount: element.byteCount, in: addresses)
+    let hasResult = i.opcode == .atomic
+    return try unsafe inTurn(i, lanes, warp, place, byteCount: element.byteCount, hasResult: hasResult) {
+      lane, memory, isGlobal in
+      let operand = isWide ? lanes.doubleWord(i.b, lane) : UInt64(lanes.word(i.b, lane))
+      let other = isWide ? lanes.doubleWord(i.c, lane) : UInt64(lanes.word(i.c, lane))
+      let old = unsafe AtomicArithmetic.load(memory, element)
+      let new =
+        element == .f32 && operation == .add && isGlobal
+        ? AtomicArithmetic.flushedSum(old, operand)
+        : AtomicArithmetic.result(operation, element, old, operand, other)
+      unsafe AtomicArithmetic.store(new, memory, element)
+      guard hasResult else { return }
+      if isWide {
+        unsafe lanes.doubleWords(i.d)[lane] = old
+      } else {
+        unsafe lanes.words(i.d)[lane] = UInt32(truncatingIfNeeded: old)
+      }
+    }
+  }
+
+  /// Does something for each lane, one after the other, with the memory of its atomic operation, which may be global.
+  @unsafe func inTurn(
+    _ i: DecodedInstruction, _ lanes: LaneContext, _ warp: Warp, _ place: Int, byteCount: Int,
+    hasResult: Bool,
+    _ body: (_ lane: Int, _ memory: UnsafeMutableRawPointer, _ isGlobal: Bool) -> Void
+  ) throws(SimulationError) -> Outcome {
+    if lanes.active == 0 { return .next }
+    if mustWait(i, warp, place) { return .blocked(.turn) }
+    var access = unsafe MemoryAccess(byteCount: byteCount, in: addresses)
     var rest = lanes.active
     while rest != 0 {
       let lane = rest.trailingZeroBitCount
       rest &= rest &- 1
       let address = address(i, lanes, lane)
       access.add(address, lane)
-      let memory = try unsafe memory(i, address, element.byteCount, lane, warp, place)
-      let operand = isWide ? lanes.doubleWord(i.b, lane) : UInt64(lanes.word(i.b, lane))
-      let other = isWide ? lanes.doubleWord(i.c, lane) : UInt64(lanes.word(i.c, lane))
-      let old = unsafe AtomicArithmetic.load(memory, element)
-      let new =
-        element == .f32 && operation == .add && isGlobal(i, address)
-        ? AtomicArithmetic.flushedSum(old, operand)
-        : AtomicArithmetic.result(operation, element, old, operand, other)
-      unsafe AtomicArithmetic.store(new, memory, element)
-      checkAtomic(i, address, element.byteCount, warp, place)
-      if i.opcode == .atomic {
-        if isWide {
-          unsafe lanes.doubleWords(i.d)[lane] = old
-        } else {
-          unsafe lanes.words(i.d)[lane] = UInt32(truncatingIfNeeded: old)
-        }
-      }
+      let memory = try unsafe memory(i, address, byteCount, lane, warp, place)
+      unsafe body(lane, memory, isGlobal(i, address))
+      checkAtomic(i, address, byteCount, warp, place)
     }
     checkAtomicEnd(i, warp)
-    time(access, i, lanes.active, warp, place, hasResult: i.opcode == .atomic)
+    time(access, i, lanes.active, warp, place, hasResult: hasResult)
     return .next
   }
 
@@ -46,7 +58,7 @@ extension Interpreter {
   }
 
   /// Takes the time of an atomic operation. Lanes at one address follow each other, in shared memory as in L2.
-  func time(
+  private func time(
     _ access: MemoryAccess, _ i: DecodedInstruction, _ active: UInt32, _ warp: Warp, _ place: Int,
     hasResult: Bool
   ) {

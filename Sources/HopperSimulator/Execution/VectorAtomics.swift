@@ -4,8 +4,6 @@ extension Interpreter {
   func executeAtomicVector(
     _ i: DecodedInstruction, _ lanes: LaneContext, _ warp: Warp, _ place: Int
   ) throws(SimulationError) -> Outcome {
-    if lanes.active == 0 { return .next }
-    if mustWait(i, warp, place) { return .blocked(.turn) }
     guard let operation = AtomicOperation(rawValue: i.operation),
       let element = AtomicElement(rawValue: i.type)
     else {
@@ -13,15 +11,10 @@ extension Interpreter {
     }
     let (count, vectors) = unsafe (Int(i.elementCount), lanes.vectors)
     let keepsOld = Int(i.extraCount) > count
-    var access = unsafe MemoryAccess(byteCount: element.byteCount * count, in: addresses)
     let operands = unsafe vectors + Int(i.extra) + (keepsOld ? count : 0)
-    var rest = lanes.active
-    while rest != 0 {
-      let lane = rest.trailingZeroBitCount
-      rest &= rest &- 1
-      let address = address(i, lanes, lane)
-      access.add(address, lane)
-      let memory = try unsafe memory(i, address, element.byteCount * count, lane, warp, place)
+    let byteCount = element.byteCount * count
+    return try unsafe inTurn(i, lanes, warp, place, byteCount: byteCount, hasResult: keepsOld) {
+      lane, memory, _ in
       for part in 0..<count {
         let target = unsafe memory + part * element.byteCount
         let old = unsafe AtomicArithmetic.load(target, element)
@@ -35,41 +28,24 @@ extension Interpreter {
           unsafe lanes.words(vectors[Int(i.extra) + part])[lane] = UInt32(truncatingIfNeeded: old)
         }
       }
-      checkAtomic(i, address, element.byteCount * count, warp, place)
     }
-    checkAtomicEnd(i, warp)
-    time(access, i, lanes.active, warp, place, hasResult: keepsOld)
-    return .next
   }
 
   /// `exch` and `cas` of 128 bits, whose halves are pairs of rows.
   func executeWideAtomic(
     _ i: DecodedInstruction, _ lanes: LaneContext, _ warp: Warp, _ place: Int
   ) throws(SimulationError) -> Outcome {
-    if lanes.active == 0 { return .next }
-    if mustWait(i, warp, place) { return .blocked(.turn) }
-    var access = unsafe MemoryAccess(byteCount: 16, in: addresses)
-    var rest = lanes.active
-    while rest != 0 {
-      let lane = rest.trailingZeroBitCount
-      rest &= rest &- 1
-      let address = address(i, lanes, lane)
-      access.add(address, lane)
-      let memory = try unsafe memory(i, address, 16, lane, warp, place)
+    let isSwap = i.operation == AtomicOperation.cas.rawValue
+    return try unsafe inTurn(i, lanes, warp, place, byteCount: 16, hasResult: true) { lane, memory, _ in
       let old = unsafe (memory.load(as: UInt64.self), memory.load(fromByteOffset: 8, as: UInt64.self))
       let b = (lanes.doubleWord(i.b, lane), lanes.doubleWord(i.b + 2, lane))
       let c = (lanes.doubleWord(i.c, lane), lanes.doubleWord(i.c + 2, lane))
-      let isSwap = i.operation == AtomicOperation.cas.rawValue
       if !isSwap || old == b {
         unsafe memory.storeBytes(of: c.0, as: UInt64.self)
         unsafe memory.storeBytes(of: c.1, toByteOffset: 8, as: UInt64.self)
       }
       unsafe lanes.doubleWords(i.d)[lane] = old.0
       unsafe lanes.doubleWords(i.d + 2)[lane] = old.1
-      checkAtomic(i, address, 16, warp, place)
     }
-    checkAtomicEnd(i, warp)
-    time(access, i, lanes.active, warp, place, hasResult: true)
-    return .next
   }
 }
