@@ -68,19 +68,7 @@ struct AsynchronousCopyTests {
 
   /// PTX that makes an mbarrier at shared offset 60000 and waits for a phase with so many bytes.
   private static func await(_ byteCount: Int, _ copy: String) -> String {
-    """
-      add.u32 %r3, %r2, 60000;
-      @!%p1 bra READY;
-      mbarrier.init.shared::cta.b64 [%r3], 1;
-      fence.mbarrier_init.release.cluster;
-      mbarrier.arrive.expect_tx.shared::cta.b64 _, [%r3], \(byteCount);
-      \(copy)
-      READY:
-      bar.sync 0;
-      WAIT:
-      mbarrier.try_wait.parity.shared::cta.b64 %p2, [%r3], 0;
-      @!%p2 bra WAIT;
-    """
+    "add.u32 %r3, %r2, 60000;\n" + awaitedCopy(byteCount, barrier: "%r3", copy)
   }
 
   private static func bytes(_ count: Int, seed: UInt64 = 1) -> [UInt8] {

@@ -81,6 +81,10 @@ struct SimulatedGPUTests {
     }
     #expect(try gpu.download(128, of: UInt32.self, from: copy) == [UInt32](repeating: 3, count: 128))
     #expect(throws: GPUDeviceError.self) { try gpu.synchronize() }
+    do {
+      let words = try gpu.upload([UInt32](repeating: 1, count: 128))
+      try stream.launch(kernel, Self.configuration, arguments: Self.arguments(words.address, step: 2))
+    }
     try gpu.synchronize()
   }
 

@@ -132,21 +132,8 @@ struct CopyForms {
 
   /// PTX that makes an mbarrier at 4096 that one thread expects bytes at, which `copy` brings; and waits.
   private static func awaited(_ byteCount: Int, _ copy: String) -> String {
-    """
-      add.u32 %r8, %r2, 4096;
-      @!%p1 bra READY;
-      \(policy)
-      mbarrier.init.shared::cta.b64 [%r8], 1;
-      fence.mbarrier_init.release.cluster;
-      mbarrier.arrive.expect_tx.shared::cta.b64 _, [%r8], \(byteCount);
-      \(copy)
-      READY:
-      bar.sync 0;
-      WAIT:
-      mbarrier.try_wait.parity.shared::cta.b64 %p2, [%r8], 0;
-      @!%p2 bra WAIT;
-      shl.b32 %r4, %r1, 2; add.u32 %r5, %r2, %r4;
-    """
+    "add.u32 %r8, %r2, 4096;\n" + policy + "\n" + awaitedCopy(byteCount, barrier: "%r8", copy)
+      + "shl.b32 %r4, %r1, 2; add.u32 %r5, %r2, %r4;\n"
   }
 
   @Test("Bulk copies to shared memory", arguments: toShared)

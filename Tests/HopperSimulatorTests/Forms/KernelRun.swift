@@ -75,3 +75,21 @@ struct KernelRun {
     return try memory.read(target, count: outputCount, as: UInt32.self)
   }
 }
+
+/// PTX of one thread that makes an mbarrier, whose address a register has, and starts a copy that is to bring it bytes; and
+/// of all to wait for them.
+func awaitedCopy(_ byteCount: Int, barrier register: String, _ copy: String) -> String {
+  """
+    @!%p1 bra READY;
+    mbarrier.init.shared::cta.b64 [\(register)], 1;
+    fence.mbarrier_init.release.cluster;
+    mbarrier.arrive.expect_tx.shared::cta.b64 _, [\(register)], \(byteCount);
+    \(copy)
+    READY:
+    bar.sync 0;
+    WAIT:
+    mbarrier.try_wait.parity.shared::cta.b64 %p2, [\(register)], 0;
+    @!%p2 bra WAIT;
+
+  """
+}

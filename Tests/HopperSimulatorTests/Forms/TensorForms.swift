@@ -89,19 +89,10 @@ struct TensorForms {
     """
       mov.b64 %rd4, map0; cvta.param.u64 %rd4, %rd4;
       add.u32 %r8, %r2, 8192;
-      @!%p1 bra READY;
       createpolicy.fractional.L2::evict_first.b64 %rd20, 1.0;
       mov.u16 %h1, 1;
-      mbarrier.init.shared::cta.b64 [%r8], 1;
-      fence.mbarrier_init.release.cluster;
-      mbarrier.arrive.expect_tx.shared::cta.b64 _, [%r8], \(byteCount);
-      \(copy)
-      READY:
-      bar.sync 0;
-      WAIT:
-      mbarrier.try_wait.parity.shared::cta.b64 %p2, [%r8], 0;
-      @!%p2 bra WAIT;
-    """
+
+    """ + awaitedCopy(byteCount, barrier: "%r8", copy)
   }
 
   @Test("Boxes of one to five dimensions, in part outside", arguments: 1...5, Variant.allCases)
