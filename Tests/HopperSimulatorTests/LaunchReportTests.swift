@@ -61,6 +61,24 @@ struct LaunchReportTests {
     #expect(report.processors.reduce(0) { $0 + $1.issued } == report.roles.reduce(0) { $0 + $1.time.issued })
   }
 
+  @Test("Lanes that part late in a warp's life meet again as soon as others")
+  func lanesMeetAgain() throws {
+    func instructions(turns: Int) throws -> UInt64 {
+      let kernel = try Kernel("roles", .threads(256)) { k in
+        let data = k.parameter("data", pointerTo: F32.self)
+        let index = k.let("index", k.threadIndex())
+        let sum = k.variable("sum", F32.self, 0)
+        k.for("turn", from: 0, to: Value<S32>(turns), unroll: .never) { _ in sum += 1 }
+        k.if(index % 2 == 0) { for _ in 0..<40 { sum += 2 } }
+        for _ in 0..<40 { sum *= 3 }
+        data[index] = sum.value
+      }
+      return try Self.run(kernel).instructionCount
+    }
+    let (few, more, many) = try (instructions(turns: 10), instructions(turns: 20), instructions(turns: 5010))
+    #expect(many - few == 500 * (more - few))
+  }
+
   @Test("Reports do not depend on the simulator's threads")
   func determinism() throws {
     let reports = try [1, 2, 5].map {

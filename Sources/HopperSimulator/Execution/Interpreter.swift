@@ -348,7 +348,7 @@ enum Outcome {
     warp.blockTime = timing.blockTime
     warp.windowPlace = timing.windowPlace
     warp.fragments[place].index = index
-    warp.turns += Int(executed)
+    warp.turns = warp.fragments.count == 1 ? 0 : warp.turns + Int(executed)
   }
 
   /// Results that come from memory have their own times; those of everything else come after the unit's latency.
