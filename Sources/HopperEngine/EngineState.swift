@@ -44,7 +44,7 @@ struct EngineState: ~Copyable {
   mutating func launch(
     _ call: EngineCall, on device: any GPUDevice, _ options: HopperEngineOptions
   ) throws(HopperEngineError) {
-    let tables = try tables(of: call.plan, on: device)
+    let tables = try tables(of: call.plan, on: device, options)
     try partials.reserve(rows: call.plan.partialRowCount, type: options.partialType, on: device)
     let decode = try decodeKernel(call.variant, on: device)
     let merges = !call.plan.mergeJobs.isEmpty
@@ -64,6 +64,7 @@ struct EngineState: ~Copyable {
     let merge = try mergeKernel(call.variant.elementType, on: device)
     var mergeLaunch = LaunchConfiguration(
       grid: Extent(tables.blockCount), block: Extent(MergeKernel.threadCount))
+    mergeLaunch.dynamicSharedByteCount = merge.dynamicSharedByteCount
     mergeLaunch.allowsEarlyStart = true
     try onDevice { () throws(GPUDeviceError) in
       let parameters = try call.parameters(
@@ -73,11 +74,11 @@ struct EngineState: ~Copyable {
   }
 
   private mutating func tables(
-    of plan: AttentionPlan, on device: any GPUDevice
+    of plan: AttentionPlan, on device: any GPUDevice, _ options: HopperEngineOptions
   ) throws(HopperEngineError) -> PlanTables {
     // Layers of a step pass the same plan: its arrays are the same memory, and compare at once.
     if let tables, tables.plan == plan { return tables }
-    let made = try PlanTables(plan, on: device)
+    let made = try PlanTables(plan, on: device, options)
     tables = made
     return made
   }

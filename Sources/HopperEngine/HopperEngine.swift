@@ -13,8 +13,20 @@ public struct HopperEngineOptions: Sendable, Hashable {
     case dependentLaunch
   }
 
+  /// Through what the threads of a block combine partial results.
+  public enum MergeWay: String, Sendable, Hashable, CaseIterable {
+    /// Each thread adds up all pieces of its columns, four loads at a time.
+    case registers
+    /// Groups of threads add up some pieces each, by asynchronous copies, and combine what they have got.
+    case sharedMemory
+    /// For each job whichever waits for memory less often.
+    case automatic
+  }
+
   /// Where partial results are combined.
   public var secondStage = SecondStage.sameLaunch
+  /// Through what the threads of a block combine them.
+  public var mergeWay = MergeWay.automatic
   /// Number format of partial results.
   public var partialType = ElementType.float32
   /// Whether tiles that lie in whole pages are loaded by TMA.

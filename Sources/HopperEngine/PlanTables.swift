@@ -14,7 +14,9 @@ struct PlanTables {
   let memory: DeviceMemory
 
   /// Writes the tables of a plan.
-  init(_ plan: AttentionPlan, on device: any GPUDevice) throws(HopperEngineError) {
+  init(
+    _ plan: AttentionPlan, on device: any GPUDevice, _ options: HopperEngineOptions
+  ) throws(HopperEngineError) {
     self.plan = plan
     let blockCount = min(device.properties.multiprocessorCount, plan.workerCount)
     self.blockCount = blockCount
@@ -26,12 +28,13 @@ struct PlanTables {
       return table.count
     }
     (pieces, pieceOffsets, mergeJobs, mergeOffsets) = try asProblem { () throws(ProblemError) in
-      let pieces = try Self.records(plan.pieces, plan.pieceOffsets, blockCount) {
-        (piece) throws(ProblemError) in try Self.words(piece, of: plan)
-      }
-      let jobs = try Self.records(plan.mergeJobs, plan.mergeOffsets, blockCount) {
-        (job) throws(ProblemError) in try Self.words(job, of: plan)
-      }
+      let pieces = try Self.records(
+        plan.pieces, plan.pieceOffsets, blockCount, wordCount: PieceRecord.wordCount
+      ) { (piece) throws(ProblemError) in try Self.words(piece, of: plan) }
+      let shares = MergeShares(plan, blockCount: blockCount, options)
+      let jobs = try Self.records(
+        shares.jobs, shares.offsets, blockCount, wordCount: MergeRecord.wordCount
+      ) { (job) throws(ProblemError) in try Self.words(job, of: plan) }
       return (append(pieces.words), append(pieces.offsets), append(jobs.words), append(jobs.offsets))
     }
     pages = append(plan.batch.pageIndices)
@@ -44,7 +47,7 @@ struct PlanTables {
   /// Records of what each block does, and where each block's begin: block `b` has the shares of the workers `b`,
   /// `b + blockCount`, ….
   private static func records<Work>(
-    _ work: [Work], _ offsets: [Int], _ blockCount: Int,
+    _ work: [Work], _ offsets: [Int], _ blockCount: Int, wordCount: Int,
     _ words: (Work) throws(ProblemError) -> [Int32]
   ) throws(ProblemError) -> (words: [Int32], offsets: [Int32]) {
     var table: [Int32] = []
@@ -53,7 +56,7 @@ struct PlanTables {
       for worker in stride(from: block, to: offsets.count - 1, by: blockCount) {
         for item in work[offsets[worker]..<offsets[worker + 1]] { table += try words(item) }
       }
-      starts.append(try word(table.count / PieceRecord.wordCount, "plan.pieces.count"))
+      starts.append(try word(table.count / wordCount, "plan.pieces.count"))
     }
     return (table, starts)
   }
@@ -79,15 +82,19 @@ struct PlanTables {
     ).words
   }
 
-  private static func words(_ job: MergeJob, of plan: AttentionPlan) throws(ProblemError) -> [Int32] {
+  private static func words(
+    _ share: MergeShares.Job, of plan: AttentionPlan
+  ) throws(ProblemError) -> [Int32] {
+    let job = share.job
     // The last partial row that the job reads is one of the plan's, which pieces have been checked for.
-    MergeRecord(
+    return MergeRecord(
       firstToken: try word(plan.batch.queryOffsets[job.request], "queryOffsets"),
       firstRow: try word(job.firstRow, "plan.mergeJobs.firstRow"),
       rowCount: try word(job.rowCount, "plan.mergeJobs.rowCount"),
       partialRow: try word(job.partialRow, "plan.mergeJobs.partialRow"),
       partialStride: try word(job.partialStride, "plan.mergeJobs.partialStride"),
-      partialCount: try word(job.partialCount, "plan.mergeJobs.partialCount")
+      partialCount: try word(job.partialCount, "plan.mergeJobs.partialCount"),
+      columns: Int32(share.columns.lowerBound)..<Int32(share.columns.upperBound), way: share.way
     ).words
   }
 

@@ -43,10 +43,19 @@ public struct PieceRecord: Sendable, Hashable {
   }
 }
 
-/// A merge job as kernels read it: eight 32-bit numbers, the last two unused.
+/// A merge job as kernels read it: twelve 32-bit numbers, the last three unused.
 public struct MergeRecord: Sendable, Hashable {
   /// Numbers of a record.
-  public static let wordCount = 8
+  public static let wordCount = 12
+
+  /// How the threads of a block share a job.
+  public enum Way: Int32, Sendable, Hashable, CaseIterable {
+    /// Threads for as many rows as there are threads for, each of which adds up all pieces in registers.
+    case registers = 0
+    /// Rows one after another: groups of threads add up some pieces each, which come into shared memory in asynchronous
+    /// copies, and what they have got is combined there.
+    case sharedMemory = 1
+  }
 
   /// First query token of the request, in the whole batch.
   public var firstToken: Int32
@@ -60,11 +69,18 @@ public struct MergeRecord: Sendable, Hashable {
   public var partialStride: Int32
   /// Pieces.
   public var partialCount: Int32
+  /// The columns that are combined: `MergeRecord.columnGranularity` times a power of two.
+  public var columns: Range<Int32>
+  /// How threads share the job.
+  public var way: Way
+
+  /// Columns of the smallest job, of which eight threads have 16 bytes each in 16-bit numbers.
+  public static let columnGranularity = 64
 
   /// A record.
   public init(
     firstToken: Int32, firstRow: Int32, rowCount: Int32, partialRow: Int32, partialStride: Int32,
-    partialCount: Int32
+    partialCount: Int32, columns: Range<Int32>, way: Way
   ) {
     self.firstToken = firstToken
     self.firstRow = firstRow
@@ -72,11 +88,16 @@ public struct MergeRecord: Sendable, Hashable {
     self.partialRow = partialRow
     self.partialStride = partialStride
     self.partialCount = partialCount
+    self.columns = columns
+    self.way = way
   }
 
   /// The numbers in their order.
   public var words: [Int32] {
-    [firstToken, firstRow, rowCount, partialRow, partialStride, partialCount, 0, 0]
+    [
+      firstToken, firstRow, rowCount, partialRow, partialStride, partialCount, columns.lowerBound,
+      Int32(columns.count), way.rawValue, 0, 0, 0,
+    ]
   }
 }
 
@@ -84,10 +105,12 @@ public struct MergeRecord: Sendable, Hashable {
 struct LoadedRecord {
   private let words: [Value<S32>]
 
-  /// Loads record `index`: 32 bytes in two accesses.
-  init(_ k: KernelBuilder, _ records: Pointer<S32, Global>, _ index: Value<S32>) {
-    let record = records + index * PieceRecord.wordCount
-    words = k.load(record, count: 4, isReadOnly: true) + k.load(record + 4, count: 4, isReadOnly: true)
+  /// Loads record `index` of so many numbers, 16 bytes a time.
+  init(_ k: KernelBuilder, _ records: Pointer<S32, Global>, _ index: Value<S32>, wordCount: Int) {
+    let record = records + index * wordCount
+    words = stride(from: 0, to: wordCount, by: 4).flatMap {
+      k.load(record + $0, count: 4, isReadOnly: true)
+    }
   }
 
   subscript(index: Int) -> Value<S32> { words[index] }
@@ -100,7 +123,8 @@ struct LoadedPiece {
   let tileCount: Value<S32>
 
   init(_ k: KernelBuilder, _ call: ParameterStruct, _ index: Value<S32>) {
-    let record = LoadedRecord(k, call[CallLayout.standard.pieces], index)
+    let record = LoadedRecord(
+      k, call[CallLayout.standard.pieces], index, wordCount: PieceRecord.wordCount)
     (firstToken, firstRow, rowCount, keyStart) = (record[0], record[1], record[2], record[3])
     (keyEnd, firstPage, visibleKeyCount, partialRow) = (record[4], record[5], record[6], record[7])
     tileCount = k.let("tile_count", (keyEnd - keyStart + 63) >> 6)

@@ -22,6 +22,7 @@ enum DeviceName: String, ExpressibleByArgument, CaseIterable {
 }
 
 extension HopperEngineOptions.SecondStage: ExpressibleByArgument {}
+extension HopperEngineOptions.MergeWay: ExpressibleByArgument {}
 
 /// The engine of a command, but for its threads and instruction set, of which some commands take lists.
 struct EngineOptions: ParsableArguments {
@@ -29,6 +30,7 @@ struct EngineOptions: ParsableArguments {
   @Option(help: "What the Hopper engine runs on.") var device = DeviceName.simulated
   @Option(help: "Where the Hopper engine merges.") var secondStage = HopperEngineOptions.SecondStage
     .sameLaunch
+  @Option(help: "Through what the Hopper engine merges.") var merge = HopperEngineOptions.MergeWay.automatic
   @Option(help: "Type of the Hopper engine's partial results.") var partials = ElementType.float32
 
   /// Whether times are those of a simulated device.
@@ -61,6 +63,7 @@ struct EngineOptions: ParsableArguments {
   private func hopperEngine(_ device: any GPUDevice) -> HostHopperEngine {
     var options = HopperEngineOptions()
     options.secondStage = secondStage
+    options.mergeWay = merge
     options.partialType = partials
     return HostHopperEngine(HopperEngine(device: device, options: options))
   }
@@ -85,7 +88,7 @@ struct EngineChoice: ParsableArguments {
     if let threads { words.append("--threads \(threads)") }
     if options.engine == .hopper {
       words.append("--device \(options.device.rawValue) --second-stage \(options.secondStage.rawValue)")
-      words.append("--partials \(options.partials.rawValue)")
+      words.append("--merge \(options.merge.rawValue) --partials \(options.partials.rawValue)")
     }
     return words
   }

@@ -25,6 +25,7 @@ struct Simulate: ParsableCommand {
   @Option(help: "Planning policy.") var policy = PolicyName.balanced
   @Option(help: "Where partial results are merged.") var secondStage = HopperEngineOptions.SecondStage
     .sameLaunch
+  @Option(help: "Through what partial results are merged.") var merge = HopperEngineOptions.MergeWay.automatic
   @Option(help: "Type of partial results.") var partials = ElementType.float32
   @Option(help: "Threads that simulate; the default is all processors.") var threads: Int?
   @Option(help: "Write a trace of the first four blocks for ui.perfetto.dev.") var trace: String?
@@ -48,6 +49,7 @@ struct Simulate: ParsableCommand {
       description, threadCount: threads, trace: trace == nil ? nil : TraceRequest())
     var options = HopperEngineOptions()
     options.secondStage = secondStage
+    options.mergeWay = merge
     options.partialType = partials
     let simulation = try DecodeSimulation(shape, engine: HopperEngine(device: simulated, options: options))
     let plan = try simulation.plan(policy.policy)

@@ -11,8 +11,10 @@ struct HopperEngineTests {
   private static let options: [HopperEngineOptions] = {
     var alone = HopperEngineOptions()
     alone.secondStage = .dependentLaunch
+    alone.mergeWay = .sharedMemory
     var rows = HopperEngineOptions()
     rows.usesTensorMaps = false
+    rows.mergeWay = .registers
     // No less precise than the inputs: fp16 holds what bf16 does not.
     rows.partialType = .float16
     return [HopperEngineOptions(), alone, rows]
@@ -56,6 +58,43 @@ struct HopperEngineTests {
     var recipe = CaseRecipe("long pieces", requests: [.init(2, 333), .init(1, 640), .init(1, 257)])
     recipe.pageSize = pageSize
     try expectRight(recipe, on: Self.engine(), policy: BatchInvariantPolicy(chunkKeys: 4096))
+  }
+
+  /// Few rows and many pieces: columns go to several blocks, and pieces to several groups of threads.
+  @Test("Every way to merge, every type of partials", arguments: HopperEngineOptions.MergeWay.allCases)
+  func mergeWays(way: HopperEngineOptions.MergeWay) throws {
+    for (heads, keys) in [(1, 700), (16, 2100), (40, 900)] {
+      var recipe = CaseRecipe("merges", requests: [.init(1, keys), .init(1, 65)])
+      recipe.headCount = heads
+      for (index, type) in ElementType.allCases.enumerated() {
+        var options = HopperEngineOptions()
+        options.mergeWay = way
+        options.partialType = type
+        options.secondStage = index.isMultiple(of: 2) ? .sameLaunch : .dependentLaunch
+        try expectRight(recipe, on: Self.engine(options), policy: BatchInvariantPolicy(chunkKeys: 64))
+      }
+    }
+  }
+
+  /// The planner balances what `mla fit` has found for the device.
+  @Test("Plans use the device's costs", arguments: DeviceDescription.all.map(\.name))
+  func fittedCosts(device name: String) throws {
+    let description = try #require(DeviceDescription(name: name))
+    let engine = HopperEngine(device: SimulatedGPU(description))
+    for (heads, sharesKeys) in [(16, false), (128, true)] {
+      let rows = FittedCosts.table.filter { $0.device == name && $0.sharesKeys == sharesKeys }
+      try #require(rows.count == 1)
+      let geometry = try AttentionGeometry.deepSeek(headCount: heads)
+      let batch = try Batch(
+        queryCounts: [1], pageLists: [[0]], keyLengths: [128], pageSize: 128, poolPageCount: 1, isCausal: true
+      )
+      let plan = try engine.plan(batch, geometry: geometry, policy: BatchInvariantPolicy(chunkKeys: 128))
+      let expected = rows[0].perPiece + 2 * rows[0].perKeyTile
+      #expect(abs(plan.statistics.makespan - expected) < 1e-6 * expected)
+    }
+    #expect(FittedCosts.of(deviceName: "NVIDIA H200 141GB HBM3e", sharesKeys: true).device == "h200")
+    #expect(FittedCosts.of(deviceName: "NVIDIA H20", sharesKeys: false).device == "h20")
+    #expect(FittedCosts.of(deviceName: "something else", sharesKeys: true).device == "h100")
   }
 
   /// No piece but the first begins with a tile or a box.

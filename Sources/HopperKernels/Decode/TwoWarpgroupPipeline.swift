@@ -62,7 +62,11 @@ struct TwoWarpgroupPipeline<Element: DecodeElement> {
         GridBarrier(k: k, counter: counter)
           .wait(NamedBarrier.consumers, threads: Self.consumerThreadCount)
       }
-      MergeStage<Element>(k: k, call: call, threadCount: Self.consumerThreadCount).run()
+      // The block has read all its tiles.
+      MergeStage<Element>(
+        k: k, call: call, threadCount: Self.consumerThreadCount,
+        memory: MergeMemory(over: memory.keys[0].panel(0))
+      ).run()
     }
   }
 }

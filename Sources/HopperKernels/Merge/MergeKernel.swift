@@ -14,10 +14,13 @@ public struct MergeKernel: Sendable {
   public init(elementType: StorageFormat) throws(KernelError) {
     kernel = try Kernel("mla_merge_\(elementType.label)", .threads(Self.threadCount)) { k in
       let call = k.parameter("call", CallLayout.standard.layout)
+      let memory = MergeMemory(
+        over: k.dynamicShared(B32.self, count: MergeMemory.byteCount / 4, alignment: 16))
       k.waitForPrerequisites()
+      let threads = Self.threadCount
       switch elementType {
-      case .bfloat16: MergeStage<BF16>(k: k, call: call, threadCount: Self.threadCount).run()
-      case .float16: MergeStage<F16>(k: k, call: call, threadCount: Self.threadCount).run()
+      case .bfloat16: MergeStage<BF16>(k: k, call: call, threadCount: threads, memory: memory).run()
+      case .float16: MergeStage<F16>(k: k, call: call, threadCount: threads, memory: memory).run()
       case .float32: k.trap()
       }
     }

@@ -2,16 +2,14 @@ import PTX
 
 /// The second stage of split-KV: combines the partial results of rows that were computed in several pieces.
 ///
-/// A thread has 16 bytes of a row: 128 threads combine a row of fp32 partials, 64 one of 16-bit ones. The weight of a piece
-/// is two to the power of its LSE, relative to the greatest so far; four pieces are loaded at a time.
+/// A thread has 16 bytes of a row: 128 threads combine a whole row of fp32 partials, 64 one of 16-bit ones. The weight of a
+/// piece is two to the power of its LSE, relative to the greatest so far; four pieces are added at a time.
 struct MergeStage<Element: DecodeElement> {
   let k: KernelBuilder
   let call: ParameterStruct
   /// Threads of the block that merge, the first ones.
   let threadCount: Int
-
-  /// Pieces that are loaded at a time.
-  private static var batch: Int { 4 }
+  let memory: MergeMemory
 
   /// Does the block's jobs.
   func run() {
@@ -25,36 +23,34 @@ struct MergeStage<Element: DecodeElement> {
         let job = LoadedJob(k, call, index)
         for format in StorageFormat.allCases {
           k.if(partials.format == Value(Int(format.rawValue)), isUniform: true) {
-            merge(job, partials, format)
+            let threads = MergeThreads(k, job, format, threadCount: threadCount)
+            k.if(
+              job.way == Value(Int(MergeRecord.Way.sharedMemory.rawValue)), isUniform: true,
+              { mergeInSharedMemory(job, partials, format, threads) },
+              else: { mergeInRegisters(job, partials, format, threads) })
           }
         }
       }
     }
   }
 
-  /// The rows of a job, as many at a time as there are threads for.
-  private func merge(_ job: LoadedJob, _ partials: PartialRows, _ format: StorageFormat) {
-    let threadsOfRow = HopperKernels.latentWidth * format.byteCount / 16
-    let thread = k.let("merge_thread", k.threadIndex())
-    let column = k.let("column", thread % threadsOfRow * (16 / format.byteCount))
-    let firstRow = k.let("first_row", (thread / threadsOfRow).to(S32.self))
-    k.for("row", from: firstRow, to: job.rowCount, step: Value(threadCount / threadsOfRow)) { row in
-      let state = MergeState(k, count: 16 / format.byteCount)
-      k.for("piece", from: 0, to: job.partialCount, step: Value(Self.batch)) { piece in
-        let loaded = (0..<Self.batch).map { offset in
-          load(job, partials, format, row: row, piece: piece + offset, column)
+  /// As many rows at a time as there are groups of threads.
+  private func mergeInRegisters(
+    _ job: LoadedJob, _ partials: PartialRows, _ format: StorageFormat, _ threads: MergeThreads
+  ) {
+    k.for("row", from: threads.group, to: job.rowCount, step: threads.groupCount) { row in
+      let state = MergeState(k, count: threads.numberCount)
+      k.for("piece", from: 0, to: job.partialCount, step: Value(MergeMemory.batch)) { piece in
+        let parts = (0..<MergeMemory.batch).map { offset in
+          load(job, partials, format, row: row, piece: piece + offset, threads.column)
         }
-        state.add(loaded.map(\.lse), loaded.map { format.numbers(k, (0..<4).map($0.words.value)) })
+        state.add(
+          parts.map { part in
+            let words = part.words.indices.map { part.words[$0] }
+            return MergePart(lse: part.lse.value, numbers: format.numbers(k, words))
+          })
       }
-      let weight = k.let("weight", state.weight.value)
-      let inverse = k.let("inverse", k.select(weight > 0, k.reciprocal(weight), 0))
-      let numbers = state.numbers.indices.map { state.numbers[$0] * inverse }
-      let destination = OutputRow(k, call, firstToken: job.firstToken, row: job.firstRow + row)
-      destination.forEachFormat(Element.format) { output, areVectors in
-        output.store(
-          k, numbers, to: output.place(destination.output, column, k), areVectors: areVectors)
-      }
-      k.if(column == 0) { destination.storeLSE(state.maximum.value + k.log2(weight)) }
+      write(state, row, job, threads)
     }
   }
 
@@ -62,8 +58,8 @@ struct MergeStage<Element: DecodeElement> {
   private func load(
     _ job: LoadedJob, _ partials: PartialRows, _ format: StorageFormat, row: Value<S32>, piece: Value<S32>,
     _ column: Value<U32>
-  ) -> (lse: Value<F32>, words: Fragment<B32>) {
-    let partial = job.partialRow + row + piece * job.partialStride
+  ) -> (lse: Mutable<F32>, words: Fragment<B32>) {
+    let partial = job.partial(row: row, piece: piece)
     let lse = k.variable("lse", Softmax.minusInfinity)
     let words = k.fragment("words", B32.self, count: 4)
     words.fill(0)
@@ -73,51 +69,88 @@ struct MergeStage<Element: DecodeElement> {
       let loaded = k.load(place, count: 4)
       for index in words.indices { words[index] = loaded[index] }
     }
-    return (lse.value, words)
+    return (lse, words)
   }
-}
 
-extension Fragment {
-  /// What a register holds now.
-  fileprivate func value(_ index: Int) -> Value<Element> { self[index] }
+  /// One row at a time: each group adds up the pieces `group`, `group + groupCount`, …, then the first group what all have.
+  private func mergeInSharedMemory(
+    _ job: LoadedJob, _ partials: PartialRows, _ format: StorageFormat, _ threads: MergeThreads
+  ) {
+    let copies = MergeCopies(
+      k: k, job: job, partials: partials, format: format, threads: threads, memory: memory)
+    k.for("row", from: 0, to: job.rowCount, isUniform: true) { row in
+      let state = MergeState(k, count: threads.numberCount)
+      copies.add(row, to: state)
+      // The row before has been read.
+      k.syncThreads(NamedBarrier.consumers, count: threadCount)
+      memory.put(state, thread: threads.thread)
+      k.syncThreads(NamedBarrier.consumers, count: threadCount)
+      k.if(threads.group == 0) {
+        let sum = MergeState(k, count: threads.numberCount)
+        k.for("group", from: 0, to: threads.groupCount, step: Value(MergeMemory.batch), isUniform: true) {
+          group in
+          sum.add(
+            (0..<MergeMemory.batch).map { memory.state(k, of: group + $0, threads, count: sum.numbers.count) }
+          )
+        }
+        write(sum, row, job, threads)
+      }
+    }
+  }
+
+  private func write(
+    _ state: MergeState, _ row: Value<S32>, _ job: LoadedJob, _ threads: MergeThreads
+  ) {
+    let weight = k.let("weight", state.weight.value)
+    let inverse = k.let("inverse", k.select(weight > 0, k.reciprocal(weight), 0))
+    let numbers = state.numbers.indices.map { state.numbers[$0] * inverse }
+    let destination = OutputRow(k, call, firstToken: job.firstToken, row: job.firstRow + row)
+    destination.forEachFormat(Element.format) { output, areVectors in
+      output.store(
+        k, numbers, to: output.place(destination.output, threads.column, k), areVectors: areVectors)
+    }
+    k.if(threads.column == 0) { destination.storeLSE(state.maximum.value + k.log2(weight)) }
+  }
 }
 
 /// A merge job in registers.
-private struct LoadedJob {
+struct LoadedJob {
   let firstToken, firstRow, rowCount, partialRow, partialStride, partialCount: Value<S32>
+  let firstColumn, columnCount, way: Value<S32>
 
   init(_ k: KernelBuilder, _ call: ParameterStruct, _ index: Value<S32>) {
-    let record = LoadedRecord(k, call[CallLayout.standard.mergeJobs], index)
+    let record = LoadedRecord(
+      k, call[CallLayout.standard.mergeJobs], index, wordCount: MergeRecord.wordCount)
     (firstToken, firstRow, rowCount) = (record[0], record[1], record[2])
     (partialRow, partialStride, partialCount) = (record[3], record[4], record[5])
+    (firstColumn, columnCount, way) = (record[6], record[7], record[8])
+  }
+
+  /// The partial row of a piece.
+  func partial(row: Value<S32>, piece: Value<S32>) -> Value<S32> {
+    partialRow + row + piece * partialStride
   }
 }
 
-/// The weighted sum of some columns of a row, relative to the greatest LSE so far.
-private struct MergeState {
-  private let k: KernelBuilder
-  let maximum, weight: Mutable<F32>
-  let numbers: Fragment<F32>
+/// Which part of a job is a thread's.
+struct MergeThreads {
+  let thread: Value<U32>
+  /// Threads of the job's columns make a group.
+  let group, groupCount: Value<S32>
+  /// First of the thread's columns, and how many they are.
+  let column: Value<U32>
+  let numberCount: Int
+  /// Threads of a group.
+  let groupSize: Value<U32>
 
-  init(_ k: KernelBuilder, count: Int) {
-    self.k = k
-    maximum = k.variable("maximum", Softmax.minusInfinity)
-    weight = k.variable("weight_sum", 0)
-    numbers = k.fragment("numbers", F32.self, count: count)
-    numbers.fill(0)
-  }
-
-  /// Adds the columns of several pieces.
-  func add(_ lses: [Value<F32>], _ rows: [[Value<F32>]]) {
-    let greatest = k.let("greatest", lses.reduce(maximum.value) { k.max($0, $1) })
-    // A row of which no piece has seen a key stays 0: −∞ − (−∞) is no number.
-    let subtrahend = k.select(greatest == Softmax.minusInfinity, 0, greatest)
-    let correction = k.let("correction", k.exp2(maximum.value - subtrahend))
-    let weights = lses.map { k.exp2($0 - subtrahend) }
-    maximum.set(greatest)
-    weight.set(weights.reduce(weight.value * correction) { $0 + $1 })
-    for index in numbers.indices {
-      numbers[index] = zip(weights, rows).reduce(numbers[index] * correction) { k.fma($1.0, $1.1[index], $0) }
-    }
+  init(_ k: KernelBuilder, _ job: LoadedJob, _ format: StorageFormat, threadCount: Int) {
+    numberCount = 16 / format.byteCount
+    thread = k.let("merge_thread", k.threadIndex())
+    groupSize = k.let("group_size", (job.columnCount / numberCount).to(U32.self))
+    let place = thread / groupSize
+    group = k.let("group", place.to(S32.self))
+    groupCount = k.let("group_count", (Value(threadCount) / groupSize).to(S32.self))
+    column = k.let(
+      "column", job.firstColumn.to(U32.self) + (thread - place * groupSize) * numberCount)
   }
 }
