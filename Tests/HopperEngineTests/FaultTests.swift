@@ -58,7 +58,7 @@ struct FaultTests {
       "no proxy fence after queries, nor after the other rows of a tile", places: 3,
       #"(cp\.async\.wait_group 0;)\s+\.loc [^\n]*\s+fence\.proxy\.async\.shared::cta;"#, "$1"),
     Fault(
-      "products are not waited for", places: 7, #"wgmma\.wait_group\.sync\.aligned 0;"#, ""),
+      "products are not waited for", places: 7, #"wgmma\.wait_group\.sync\.aligned [01];"#, ""),
     Fault(
       "a panel is not waited for", places: 1,
       #"mbarrier\.try_wait\.parity\.shared::cta\.b64 (%p\d+), \[full\+8\], %r\d+;"#,
@@ -73,7 +73,7 @@ struct FaultTests {
     Fault("a panel signals the next one's barrier", places: 1, #"\[full\+8\], 8192"#, "[full+16], 8192"),
     Fault(
       "a panel is loaded twice, the one before not at all", places: 1,
-      #"\{0, (%slot[_0-9]*, %box_pages_0\}\], \[full\])"#, "{64, $1"),
+      #"\{0, (%slot[_0-9]*, %even_pages_0\}\], \[full\])"#, "{64, $1"),
   ]
 
   /// Pieces of many tiles, causal rows, tails, and maxima that rise to the end.

@@ -16,14 +16,17 @@ struct Epilogue<Element: DecodeElement> {
     k.region("epilogue") {
       let weights = totals()
       let inverses = weights.map { k.select($0 > 0, k.reciprocal($0), 0) }
+      for index in output.indices { output[index] *= inverses[Softmax.rowIndex(index)] }
       for index in 0..<2 {
         let row = softmax.row(index).to(S32.self)
-        k.if(row < piece.rowCount) {
+        let isRow = k.let("is_row", row < piece.rowCount)
+        k.if(k.vote(.any, isRow), isUniform: true) {
+          let numbers = RowNumbers(k, output, index, thread: thread, isThere: isRow)
           let lse = k.let("lse", softmax.maxima[index] + k.log2(weights[index]))
           k.if(
             piece.partialRow < 0, isUniform: true,
-            { writeOutput(piece, row, index, lse, inverses[index], thread) },
-            else: { writePartial(piece.partialRow + row, index, lse, inverses[index], thread) })
+            { writeOutput(piece, row, numbers, lse) },
+            else: { writePartial(piece.partialRow + row, numbers, lse) })
         }
       }
     }
@@ -42,61 +45,84 @@ struct Epilogue<Element: DecodeElement> {
   }
 
   private func writeOutput(
-    _ piece: LoadedPiece, _ row: Value<S32>, _ index: Int, _ lse: Value<F32>, _ inverse: Value<F32>,
-    _ thread: Value<U32>
+    _ piece: LoadedPiece, _ row: Value<S32>, _ numbers: RowNumbers, _ lse: Value<F32>
   ) {
     let destination = OutputRow(k, call, firstToken: piece.firstToken, row: piece.firstRow + row)
-    let numbers = RowNumbers(output, index, inverse)
-    let column = firstColumn(thread)
     destination.forEachFormat(Element.format) { format, areVectors in
-      numbers.store(k, to: format.place(destination.output, column, k), format, areVectors: areVectors)
+      numbers.store(to: destination.output, firstColumn: 256 * side, format, areVectors: areVectors)
     }
-    if side == 0 { k.if(thread % 4 == 0) { destination.storeLSE(lse) } }
+    if side == 0 { k.if(numbers.isFirst) { destination.storeLSE(lse) } }
   }
 
-  private func writePartial(
-    _ row: Value<S32>, _ index: Int, _ lse: Value<F32>, _ inverse: Value<F32>, _ thread: Value<U32>
-  ) {
+  private func writePartial(_ row: Value<S32>, _ numbers: RowNumbers, _ lse: Value<F32>) {
     let partials = PartialRows(k, call)
-    let numbers = RowNumbers(output, index, inverse)
-    let column = firstColumn(thread)
     for format in StorageFormat.allCases {
       k.if(partials.format == Value(Int(format.rawValue)), isUniform: true) {
-        numbers.store(
-          k, to: format.place(partials.row(row, format), column, k), format, areVectors: true)
+        numbers.store(to: partials.row(row, format), firstColumn: 256 * side, format, areVectors: true)
       }
     }
-    if side == 0 { k.when(thread % 4 == 0) { k.store(lse, to: partials.lse(row)) } }
-  }
-
-  private func firstColumn(_ thread: Value<U32>) -> Value<U32> {
-    Fragment<F32>.accumulatorColumn(thread: thread) + 256 * side
+    if side == 0 { k.when(numbers.isFirst) { k.store(lse, to: partials.lse(row)) } }
   }
 }
 
-/// One of the two rows of an accumulator that a thread has.
+/// One of the two rows of an accumulator that a thread has. All threads of a warp come here together.
 private struct RowNumbers {
-  let output: Fragment<F32>
+  private let k: KernelBuilder
+  private let output: Fragment<F32>
   /// First registers of pairs of neighbours.
-  let registers: [Int]
-  let factor: Value<F32>
+  private let registers: [Int]
+  /// The thread's first column, and whether the thread beside it has the columns before.
+  private let column: Value<U32>
+  private let isOdd: Value<Pred>
+  /// Whether the row is one of the piece's.
+  private let isThere: Value<Pred>
+  /// Whether the thread is the row's first.
+  let isFirst: Value<Pred>
 
-  init(_ output: Fragment<F32>, _ index: Int, _ factor: Value<F32>) {
+  init(
+    _ k: KernelBuilder, _ output: Fragment<F32>, _ index: Int, thread: Value<U32>, isThere: Value<Pred>
+  ) {
+    self.k = k
     self.output = output
-    self.factor = factor
+    self.isThere = isThere
     registers = output.indices.filter { Softmax.rowIndex($0) == index && $0.isMultiple(of: 2) }
+    column = Fragment<F32>.accumulatorColumn(thread: thread)
+    isOdd = k.let("is_odd", thread % 2 == 1)
+    isFirst = k.let("is_first", isThere && thread % 4 == 0)
   }
 
-  /// Stores the numbers times the factor, two neighbours at once if they are aligned. The four threads of a row fill
-  /// whole sectors of 32 bytes with fp32, with 16 bits half of one.
+  /// Stores the numbers, in vectors where they are aligned: then the four threads of a row fill whole
+  /// sectors of 32 bytes. `row` is the row's first number, of which the warpgroup has the columns from `firstColumn` on.
   func store(
-    _ k: KernelBuilder, to place: Pointer<U8, Global>, _ format: StorageFormat, areVectors: Bool
+    to row: Pointer<U8, Global>, firstColumn: Int, _ format: StorageFormat, areVectors: Bool
   ) {
-    for register in registers {
-      let pair = [output[register] * factor, output[register + 1] * factor]
-      let column = Fragment<F32>.accumulatorColumnOffset(register)
-      format.store(
-        k, pair, to: place.advanced(byBytes: column * format.byteCount), areVectors: areVectors)
+    if areVectors, format.byteCount == 2 { return storeExchanged(to: row, firstColumn, format) }
+    let place = format.place(row, column + firstColumn, k)
+    k.if(isThere) {
+      for register in registers {
+        let pair = [output[register], output[register + 1]]
+        let column = Fragment<F32>.accumulatorColumnOffset(register)
+        format.store(
+          k, pair, to: place.advanced(byBytes: column * format.byteCount), areVectors: areVectors)
+      }
+    }
+  }
+
+  /// Four numbers of 16 bits a time, of which the thread beside has two: of two pairs eight columns apart an even thread
+  /// gives away its second one, an odd thread its first.
+  private func storeExchanged(to row: Pointer<U8, Global>, _ firstColumn: Int, _ format: StorageFormat) {
+    let place = format.place(row, column + firstColumn + k.select(isOdd, 6, 0), k)
+    for first in stride(from: 0, to: registers.count, by: 2) {
+      let words = [registers[first], registers[first + 1]].map {
+        format.pair(k, output[$0], output[$0 + 1])
+      }
+      let other = k.shuffle(k.select(isOdd, words[0], words[1]), .butterfly, 1)
+      let pair = [k.select(isOdd, other, words[0]), k.select(isOdd, words[1], other)]
+      let column = Fragment<F32>.accumulatorColumnOffset(registers[first])
+      k.when(isThere) {
+        k.store(
+          pair, to: place.advanced(byBytes: column * format.byteCount).reinterpreted(as: B32.self))
+      }
     }
   }
 }

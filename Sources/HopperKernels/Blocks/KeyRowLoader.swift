@@ -15,9 +15,9 @@ struct KeyRowLoader<Element: DecodeElement> {
     /// Pages, and slots in them; those of rows past the end are any that there are.
     let pages, slots: Fragment<S32>
 
-    init(_ k: KernelBuilder) {
-      pages = k.fragment("page", S32.self, count: RowCopy<Element>.rowsOfThread)
-      slots = k.fragment("slot", S32.self, count: RowCopy<Element>.rowsOfThread)
+    init(_ k: KernelBuilder, _ name: String) {
+      pages = k.fragment("\(name)_page", S32.self, count: RowCopy<Element>.rowsOfThread)
+      slots = k.fragment("\(name)_slot", S32.self, count: RowCopy<Element>.rowsOfThread)
     }
   }
 

@@ -15,9 +15,9 @@ struct Loader<Element: DecodeElement> {
   private let isIssuer: Value<Pred>
   /// Parity of the phase in which each tile's place becomes free.
   private let phases: [Mutable<U32>]
-  /// Where the next tile's boxes, and its rows of this thread, lie.
-  private let boxPages: Fragment<S32>
-  private let rowPlaces: KeyRowLoader<Element>.Places
+  /// Where the boxes of the next even and of the next odd tile, and their rows of this thread, lie.
+  private let boxPages: [Fragment<S32>]
+  private let rowPlaces: [KeyRowLoader<Element>.Places]
 
   init(
     _ k: KernelBuilder, _ call: ParameterStruct, _ memory: DecodeMemory<Element>, _ variant: DecodeVariant,
@@ -35,8 +35,10 @@ struct Loader<Element: DecodeElement> {
     rows = KeyRowLoader(
       k: k, call: call, memory: memory, copy: copy, panelCount: variant.panelCount, thread: thread)
     phases = [k.variable("even_phase", 1), k.variable("odd_phase", 1)]
-    boxPages = k.fragment("box_pages", S32.self, count: boxes?.boxCount ?? 1)
-    rowPlaces = KeyRowLoader.Places(k)
+    boxPages = ["even", "odd"].map {
+      k.fragment("\($0)_pages", S32.self, count: boxes?.boxCount ?? 1)
+    }
+    rowPlaces = ["even", "odd"].map { KeyRowLoader.Places(k, $0) }
   }
 
   /// Loads all pieces of the block.
@@ -57,7 +59,7 @@ struct Loader<Element: DecodeElement> {
   private func load(_ piece: LoadedPiece) {
     let boxesGoAhead = boxes != nil
     if !boxesGoAhead { queries.start(piece) }
-    lookUpPages(piece, from: piece.keyStart)
+    for side in 0..<2 { lookUpPages(piece, from: piece.keyStart + side * HopperKernels.tileRows, side) }
     k.for("pair", from: 0, to: piece.tileCount, step: 2, isUniform: true) { first in
       load(piece, tile: first, side: 0)
       if boxesGoAhead { k.if(first == 0, isUniform: true) { queries.start(piece) } }
@@ -73,14 +75,14 @@ struct Loader<Element: DecodeElement> {
       if let boxes {
         k.if(
           boxes.canLoad(piece, from: start), isUniform: true,
-          { k.if(isIssuer) { boxes.load(from: start, side: side, phase: phase, pages: boxPages) } },
+          { k.if(isIssuer) { boxes.load(from: start, side: side, phase: phase, pages: boxPages[side]) } },
           else: { loadRows(piece, from: start, side: side, phase: phase, isAfterBoxes: true) })
       } else {
         loadRows(piece, from: start, side: side, phase: phase, isAfterBoxes: false)
       }
       phases[side] ^= 1
     }
-    lookUpPages(piece, from: start + HopperKernels.tileRows)
+    lookUpPages(piece, from: start + 2 * HopperKernels.tileRows, side)
   }
 
   /// With boxes, pages of rows are looked up only now: few tiles are not full.
@@ -90,17 +92,18 @@ struct Loader<Element: DecodeElement> {
     if isAfterBoxes {
       // A parity tells two phases apart, no more: only the issuer has waited for the places of the tiles before.
       k.syncThreads(NamedBarrier.loader, count: 128)
-      rows.lookUp(piece, from: start, into: rowPlaces)
+      rows.lookUp(piece, from: start, into: rowPlaces[side])
     }
-    rows.load(piece, from: start, side: side, phase: phase, places: rowPlaces)
+    rows.load(piece, from: start, side: side, phase: phase, places: rowPlaces[side])
   }
 
-  /// Starts to look up the pages of the next tile: they arrive while the loader waits for its place.
-  private func lookUpPages(_ piece: LoadedPiece, from start: Value<S32>) {
+  /// Starts to look up the pages of a tile, two tiles ahead: behind the tiles that are on their way they take longer than
+  /// the loader waits for a place.
+  private func lookUpPages(_ piece: LoadedPiece, from start: Value<S32>, _ side: Int) {
     if let boxes {
-      k.if(isIssuer) { boxes.lookUpPages(piece, from: start, into: boxPages) }
+      k.if(isIssuer) { boxes.lookUpPages(piece, from: start, into: boxPages[side]) }
     } else {
-      rows.lookUp(piece, from: start, into: rowPlaces)
+      rows.lookUp(piece, from: start, into: rowPlaces[side])
     }
   }
 }

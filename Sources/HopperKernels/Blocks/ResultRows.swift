@@ -101,11 +101,13 @@ extension StorageFormat {
   }
 
   private func pairs(_ k: KernelBuilder, _ numbers: [Value<F32>]) -> [Value<B32>] {
-    stride(from: 0, to: numbers.count, by: 2).map {
-      self == .float16
-        ? k.pack(F16x2.self, numbers[$0], numbers[$0 + 1]).bits(as: B32.self)
-        : k.pack(BF16x2.self, numbers[$0], numbers[$0 + 1]).bits(as: B32.self)
-    }
+    stride(from: 0, to: numbers.count, by: 2).map { pair(k, numbers[$0], numbers[$0 + 1]) }
+  }
+
+  /// Two numbers of 16 bits in a word.
+  func pair(_ k: KernelBuilder, _ low: Value<F32>, _ high: Value<F32>) -> Value<B32> {
+    self == .float16
+      ? k.pack(F16x2.self, low, high).bits(as: B32.self) : k.pack(BF16x2.self, low, high).bits(as: B32.self)
   }
 
   /// The numbers in words of 32 bits.

@@ -143,7 +143,8 @@ private struct Consumer<Element: DecodeElement> {
   }
 
   private func multiplyEven(_ start: Value<S32>, _ hasOdd: Value<Pred>, _ firstUnseen: Value<S32>) {
-    computeScores(start, firstUnseen)
+    startScores()
+    finishScores(start, firstUnseen, pending: 0)
     k.region("softmax") {
       let maxima = zip(softmax.rowMaxima(scores), 0..<2).map { k.max($0, softmax.maxima[$1]) }
       let corrections = softmax.raise(to: maxima)
@@ -154,7 +155,8 @@ private struct Consumer<Element: DecodeElement> {
     }
     k.if(hasOdd, isUniform: true) {
       exchange.waitForOther()
-      addOther(softmax.raise(to: softmax.published(in: memory.maxima + 64)))
+      startOther(softmax.raise(to: softmax.published(in: memory.maxima + 64)))
+      finishOther()
     }
   }
 
@@ -162,33 +164,46 @@ private struct Consumer<Element: DecodeElement> {
     k.if(
       hasOdd, isUniform: true,
       {
-        computeScores(start, firstUnseen)
+        startScores()
+        // The even tile's values are multiplied while the scores of the odd one become probabilities.
+        startOther(softmax.raise(to: afterEven()))
+        finishScores(start, firstUnseen, pending: 1)
         k.region("softmax") {
           let ofTile = softmax.rowMaxima(scores)
-          exchange.waitForOther()
-          let afterEven = softmax.published(in: memory.maxima)
-          let evenCorrections = softmax.raise(to: afterEven)
-          let maxima = (0..<2).map { k.max(ofTile[$0], afterEven[$0]) }
-          let oddCorrections = softmax.raise(to: maxima)
+          let maxima = (0..<2).map { k.max(ofTile[$0], softmax.maxima[$0]) }
+          let corrections = softmax.raise(to: maxima)
           softmax.publish(maxima, to: memory.maxima + 64)
           let probabilities = softmax.probabilities(scores, as: Element.Pair.self)
           exchange.publish(probabilities)
-          addOther(evenCorrections)
-          addOwn(probabilities, oddCorrections)
+          finishOther()
+          addOwn(probabilities, corrections)
         }
       },
       else: {
-        exchange.waitForOther()
-        addOther(softmax.raise(to: softmax.published(in: memory.maxima)))
+        startOther(softmax.raise(to: afterEven()))
+        finishOther()
       })
   }
 
-  /// Scores of the warpgroup's own tile, scaled, and −∞ where a row does not see the key.
-  private func computeScores(_ start: Value<S32>, _ firstUnseen: Value<S32>) {
+  /// The maxima after the even tile, once its probabilities are there.
+  private func afterEven() -> [Value<F32>] {
+    exchange.waitForOther()
+    return softmax.published(in: memory.maxima)
+  }
+
+  /// Starts the scores of the warpgroup's own tile.
+  private func startScores() {
     k.region("scores") {
       scoreProduct.start(scores, phase: keysPhase.value)
       keysPhase ^= 1
-      k.waitProducts(pending: 0)
+    }
+  }
+
+  /// Waits for the scores, until at most so many later products are pending, and scales them: −∞ where a row does not
+  /// see the key.
+  private func finishScores(_ start: Value<S32>, _ firstUnseen: Value<S32>, pending: Int) {
+    k.region("scores") {
+      k.waitProducts(pending: pending)
       softmax.scale(
         scores, by: call[CallLayout.standard.scoreScale], tileStart: start, firstUnseen: firstUnseen)
     }
@@ -203,10 +218,16 @@ private struct Consumer<Element: DecodeElement> {
     }
   }
 
-  private func addOther(_ corrections: [Value<F32>]) {
+  /// Starts to add the other tile's values.
+  private func startOther(_ corrections: [Value<F32>]) {
     k.region("values_of_other") {
       valueProduct.rescale(by: corrections)
       valueProduct.startOther()
+    }
+  }
+
+  private func finishOther() {
+    k.region("values_of_other") {
       k.waitProducts(pending: 0)
       release(1 - side)
     }
