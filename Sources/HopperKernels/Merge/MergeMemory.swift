@@ -31,18 +31,16 @@ struct MergeMemory {
     weights = part(F32.self, after: 2 * Self.batch * 5 + 9)
   }
 
-  /// Where a thread's 16 bytes of piece `index` of a batch come; batches take turns.
-  func slot(_ index: Int, turn: Value<S32>, thread: Value<U32>) -> Pointer<B32, Shared> {
-    slots + place(index, turn, thread) * 4
-  }
-
-  /// Where the LSE of that piece comes.
-  func lse(_ index: Int, turn: Value<S32>, thread: Value<U32>) -> Pointer<F32, Shared> {
-    lses + place(index, turn, thread)
-  }
-
-  private func place(_ index: Int, _ turn: Value<S32>, _ thread: Value<U32>) -> Value<U32> {
-    (turn.to(U32.self) % 2 * Self.batch + index) * Self.threadCount + thread
+  /// Where a thread's 16 bytes of each piece of a batch come, and the LSEs; batches take turns.
+  func places(
+    turn: Value<S32>, thread: Value<U32>
+  ) -> (slots: [Pointer<B32, Shared>], lses: [Pointer<F32, Shared>]) {
+    let first = turn.to(U32.self) % 2 * (Self.batch * Self.threadCount) + thread
+    let (slot, lse) = (slots + first * 4, lses + first)
+    return (0..<Self.batch).reduce(into: ([], [])) { places, index in
+      places.0.append(slot + index * 4 * Self.threadCount)
+      places.1.append(lse + index * Self.threadCount)
+    }
   }
 
   /// Puts down what a thread has added up.
@@ -67,50 +65,70 @@ struct MergeMemory {
 
 /// Brings the pieces of a group of threads into shared memory, a batch ahead of the one that is added.
 struct MergeCopies {
-  let k: KernelBuilder
-  let job: LoadedJob
-  let partials: PartialRows
-  let format: StorageFormat
-  let threads: MergeThreads
-  let memory: MergeMemory
+  private let k: KernelBuilder
+  private let job: LoadedJob
+  private let format: StorageFormat
+  private let threads: MergeThreads
+  private let memory: MergeMemory
+  /// Where the thread's columns of the next piece lie, and its LSE; from one to the next so many bytes.
+  private let numbers, lses: Mutable<U64>
+  private let numbersStep, lsesStep: Value<U64>
+  /// The next piece.
+  private let piece: Mutable<S32>
+
+  /// For one row of a job.
+  init(
+    _ k: KernelBuilder, _ job: LoadedJob, _ partials: PartialRows, _ format: StorageFormat,
+    _ threads: MergeThreads, _ memory: MergeMemory, row: Value<S32>
+  ) {
+    (self.k, self.job, self.format) = (k, job, format)
+    (self.threads, self.memory) = (threads, memory)
+    let first = job.partial(row: row, piece: threads.group)
+    numbers = k.variable("numbers", format.place(partials.row(first, format), threads.column, k).address64())
+    lses = k.variable("lses", partials.lse(first).address64())
+    let rows = k.let("rows", (threads.groupCount * job.partialStride).to(U64.self))
+    numbersStep = k.let("numbers_step", rows * (HopperKernels.latentWidth * format.byteCount))
+    lsesStep = k.let("lses_step", rows * F32.byteCount)
+    piece = k.variable("piece", threads.group)
+  }
 
   /// Adds all pieces of the thread's group.
-  func add(_ row: Value<S32>, to state: MergeState) {
-    let step = k.let("step", threads.groupCount * MergeMemory.batch)
-    let turnCount = k.let("turn_count", (job.partialCount + step - 1) / step)
-    start(row, turn: 0)
+  func add(to state: MergeState) {
+    let batch = k.let("batch", threads.groupCount * MergeMemory.batch)
+    let turnCount = k.let("turn_count", (job.partialCount + batch - 1) / batch)
+    let added = k.variable("added", threads.group)
+    start(turn: 0)
     k.for("turn", from: 0, to: turnCount, isUniform: true) { turn in
-      start(row, turn: turn + 1)
+      start(turn: turn + 1)
       k.waitCopies(pending: 1)
+      let places = memory.places(turn: turn, thread: threads.thread)
       state.add(
-        (0..<MergeMemory.batch).map { index in
-          let isThere = piece(index, turn) < job.partialCount
-          let lse = k.load(memory.lse(index, turn: turn, thread: threads.thread))
-          let words = k.load(memory.slot(index, turn: turn, thread: threads.thread), count: 4)
+        zip(places.slots, places.lses).map { slot, lse in
+          let isThere = added.value < job.partialCount
+          added += threads.groupCount
           return MergePart(
-            lse: k.select(isThere, lse, Softmax.minusInfinity), numbers: format.numbers(k, words))
+            lse: k.select(isThere, k.load(lse), Softmax.minusInfinity),
+            numbers: format.numbers(k, k.load(slot, count: 4)))
         })
     }
     k.waitCopies(pending: 0)
   }
 
-  private func piece(_ index: Int, _ turn: Value<S32>) -> Value<S32> {
-    threads.group + (turn * MergeMemory.batch + index) * threads.groupCount
-  }
-
   /// Starts copies of a batch; pieces that are none become zeros.
-  private func start(_ row: Value<S32>, turn: Value<S32>) {
-    for index in 0..<MergeMemory.batch {
-      let piece = k.let("piece", piece(index, turn))
-      let isThere = piece < job.partialCount
-      let partial = job.partial(row: row, piece: k.select(isThere, piece, 0))
+  private func start(turn: Value<S32>) {
+    let places = memory.places(turn: turn, thread: threads.thread)
+    for (slot, lse) in zip(places.slots, places.lses) {
+      let isThere = k.let("is_there", piece.value < job.partialCount)
       let bytes = { (count: Int) in k.select(isThere, Value<U32>(count), 0) }
       k.copyAsync(
-        from: partials.lse(partial), to: memory.lse(index, turn: turn, thread: threads.thread), byteCount: 4,
+        from: Pointer(lses.value, to: F32.self, in: Global.self, of: k), to: lse, byteCount: 4,
         onlyBytes: bytes(4))
       k.copyAsync(
-        from: format.place(partials.row(partial, format), threads.column, k),
-        to: memory.slot(index, turn: turn, thread: threads.thread), byteCount: 16, onlyBytes: bytes(16))
+        from: Pointer(numbers.value, to: B32.self, in: Global.self, of: k), to: slot, byteCount: 16,
+        onlyBytes: bytes(16))
+      piece += threads.groupCount
+      numbers += numbersStep
+      lses += lsesStep
     }
     k.commitCopies()
   }

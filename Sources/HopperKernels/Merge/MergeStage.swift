@@ -11,6 +11,9 @@ struct MergeStage<Element: DecodeElement> {
   let threadCount: Int
   let memory: MergeMemory
 
+  /// Groups whose sums are added at a time.
+  private static var groupBatch: Int { 8 }
+
   /// Does the block's jobs.
   func run() {
     k.region("merge") {
@@ -76,21 +79,19 @@ struct MergeStage<Element: DecodeElement> {
   private func mergeInSharedMemory(
     _ job: LoadedJob, _ partials: PartialRows, _ format: StorageFormat, _ threads: MergeThreads
   ) {
-    let copies = MergeCopies(
-      k: k, job: job, partials: partials, format: format, threads: threads, memory: memory)
     k.for("row", from: 0, to: job.rowCount, isUniform: true) { row in
       let state = MergeState(k, count: threads.numberCount)
-      copies.add(row, to: state)
+      MergeCopies(k, job, partials, format, threads, memory, row: row).add(to: state)
       // The row before has been read.
       k.syncThreads(NamedBarrier.consumers, count: threadCount)
       memory.put(state, thread: threads.thread)
       k.syncThreads(NamedBarrier.consumers, count: threadCount)
       k.if(threads.group == 0) {
         let sum = MergeState(k, count: threads.numberCount)
-        k.for("group", from: 0, to: threads.groupCount, step: Value(MergeMemory.batch), isUniform: true) {
+        k.for("group", from: 0, to: threads.groupCount, step: Value(Self.groupBatch), isUniform: true) {
           group in
           sum.add(
-            (0..<MergeMemory.batch).map { memory.state(k, of: group + $0, threads, count: sum.numbers.count) }
+            (0..<Self.groupBatch).map { memory.state(k, of: group + $0, threads, count: sum.numbers.count) }
           )
         }
         write(sum, row, job, threads)
