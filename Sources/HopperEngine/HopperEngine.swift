@@ -72,10 +72,18 @@ public final class HopperEngine: AttentionEngine {
     try asProblem { () throws(ProblemError) in
       try Self.check(geometry)
       let planner = try Planner(
-        policy: policy, workerCount: workerCount, tileRows: HopperKernels.tileRows, costModel: .hopperEstimate
-      )
+        policy: policy, workerCount: workerCount, tileRows: HopperKernels.tileRows,
+        costModel: costs(batch, geometry).costModel)
       return try planner.plan(batch, geometry: geometry)
     }
+  }
+
+  /// What work costs on the device for a batch.
+  private func costs(_ batch: Batch, _ geometry: AttentionGeometry) -> FittedCosts {
+    // As a share: their product with the heads may be too large.
+    let tokens = Double(batch.queryTokenCount) / Double(max(1, batch.count))
+    let sharesKeys = tokens * Double(geometry.headCount) > Double(HopperKernels.tileRows)
+    return .of(deviceName: device.properties.name, sharesKeys: sharesKeys)
   }
 
   /// Computes attention for all rows of the plan's batch. It returns when the work is in the device's default stream.

@@ -107,6 +107,18 @@ struct PlanningPolicyTests {
     }
   }
 
+  /// Three tiles of 100 units on two workers: 200 whole, and 150 with the third one cut, for which nothing is paid.
+  @Test("balanced cuts only where that saves more than the second stage takes", arguments: [49.0, 51])
+  func secondStage(cost: Double) throws {
+    let costModel = CostModel(
+      perPiece: 0, perKey: 1, perKeyRow: 0, perPartialRow: 0, secondStage: cost, rowGranularity: 1,
+      keyGranularity: 1)
+    let plan = try decodePlan(
+      [100, 100, 100], headCount: 16, workerCount: 2, policy: BalancedPolicy(), costModel: costModel)
+    #expect(plan.pieces.count == (cost < 50 ? 4 : 3))
+    #expect(abs(plan.statistics.makespan - (cost < 50 ? 150 : 200)) < 1)
+  }
+
   @Test("FlashInfer: one limit for all, each chunk to the least-loaded worker")
   func flashInfer() throws {
     // 700 keys on 2 workers: 350 on average, so chunks of 512.

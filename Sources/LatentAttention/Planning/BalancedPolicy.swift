@@ -11,7 +11,7 @@
 ///    ("Scheduling with deadlines and loss functions", 1959).
 ///
 /// Every piece of a cut tile pays for its start and its partial, so a tile is cut only where that shortens
-/// the makespan with the costs of the cut counted.
+/// the makespan with the costs of the cut counted, by more than the second stage takes that cuts make necessary.
 public struct BalancedPolicy: PlanningPolicy {
   /// Makes the policy.
   public init() {}
@@ -22,7 +22,8 @@ public struct BalancedPolicy: PlanningPolicy {
   /// Searches the makespan. O(n log n) to sort and place `n` tiles, O(n + workers) for each makespan tried.
   public func assignPieces(_ problem: PlanningProblem) -> [PieceAssignment] {
     // Relative to the lower bound, as all makespans here.
-    var (best, excess) = Self.placeWhole(problem)
+    let (whole, excessOfWhole) = Self.placeWhole(problem)
+    var (best, excess) = (whole, excessOfWhole)
     var failed = 0.0
     var attempt: [PieceAssignment] = []
     var packing = BalancedPacking(problem)
@@ -41,7 +42,9 @@ public struct BalancedPolicy: PlanningPolicy {
       attemptCount += 1
     }
     Self.scan(problem, &packing, &best, excess: excess)
-    return best
+    let saved = (excessOfWhole - excess) * problem.lowerBound
+    let isCut = best.count > problem.tiles.count
+    return isCut && saved < problem.costModel.secondStage ? whole : best
   }
 
   /// All between a failed makespan and the next possible load would fail in the same way.

@@ -13,6 +13,8 @@ public struct CostModel: Hashable, Sendable, Codable {
   public var perKeyRow: Double
   /// Cost of writing one row of a partial and reading it back when merging.
   public var perPartialRow: Double
+  /// Fixed cost of combining partials, paid once by all workers where any tile is cut.
+  public var secondStage: Double
   /// Rows are computed in groups of this many.
   public var rowGranularity: Int
   /// Keys are computed in groups of this many; pieces are cut at multiples of it.
@@ -20,13 +22,14 @@ public struct CostModel: Hashable, Sendable, Codable {
 
   /// Makes a model. Costs must not be negative, granularities at least 1 (checked by `Planner`).
   public init(
-    perPiece: Double, perKey: Double, perKeyRow: Double, perPartialRow: Double, rowGranularity: Int,
-    keyGranularity: Int
+    perPiece: Double, perKey: Double, perKeyRow: Double, perPartialRow: Double, secondStage: Double = 0,
+    rowGranularity: Int, keyGranularity: Int
   ) {
     self.perPiece = perPiece
     self.perKey = perKey
     self.perKeyRow = perKeyRow
     self.perPartialRow = perPartialRow
+    self.secondStage = secondStage
     self.rowGranularity = rowGranularity
     self.keyGranularity = keyGranularity
   }

@@ -108,6 +108,7 @@ extension CostModel {
   fileprivate func validate() throws(ProblemError) {
     let costs = [
       ("perPiece", perPiece), ("perKey", perKey), ("perKeyRow", perKeyRow), ("perPartialRow", perPartialRow),
+      ("secondStage", secondStage),
     ]
     for (name, cost) in costs {
       guard cost.isFinite else {

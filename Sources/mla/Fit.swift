@@ -1,0 +1,97 @@
+import ArgumentParser
+import HopperEngine
+import HopperSimulator
+import Reports
+
+/// Fits the planner's costs of a Hopper GPU to simulated runs.
+struct Fit: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Fit the planner's costs to simulated runs of a Hopper GPU.",
+    discussion: """
+      In each run every multiprocessor has equally many pieces of equally many tiles of 64 keys, with or without partial \
+      results; in some, blocks share keys. What a run takes is then fitted, by least squares, as a sum of costs per call, \
+      piece, tile, partial row and second stage. `--write` writes the Swift table that the engine's planner reads, \
+      Sources/HopperEngine/FittedCostsTable.swift, with the rows of these devices in place of their old ones.
+      """)
+
+  @Option(help: "Simulated devices: h100, h800, h200, h20.") var device = CommaList(
+    DeviceDescription.all.map(\.name))
+  @Option(help: "Threads that simulate; the default is all processors.") var threads: Int?
+  @Option(help: "Write the table, a Swift file, here.") var write: String?
+  @Option(help: "Write the fitted costs to a JSON file.") var json: String?
+
+  func run() throws {
+    let devices = try device.values.map { name in
+      guard let description = DeviceDescription(name: name) else {
+        let names = DeviceDescription.all.map(\.name).joined(separator: ", ")
+        throw ValidationError("--device = \(name): must be one of \(names)")
+      }
+      return description
+    }
+    var fitted: [FittedCosts] = []
+    for device in devices {
+      for sharesKeys in [false, true] {
+        let fit = try CostFit(device, sharesKeys: sharesKeys, threads: threads)
+        print(Self.report(fit))
+        fitted.append(fit.fitted)
+      }
+    }
+    if let write { try FileWriter.write(Self.table(fitted), to: write) }
+    if let json { try JSONOutput.write(fitted, to: json) }
+  }
+
+  private static func report(_ fit: CostFit) -> String {
+    var table = TextTable(columns: [
+      .number("pieces"), .number("tiles"), .text("results"), .number("simulated µs"), .number("fitted µs"),
+      .number("error"),
+    ])
+    for measurement in fit.measurements {
+      let point = measurement.point
+      let prediction = fit.prediction(point)
+      let error = prediction / measurement.nanoseconds - 1
+      table.append([
+        "\(point.pieces)", "\(point.tiles)", point.parts == 1 ? "final" : "partial",
+        NumberFormat.significant(measurement.nanoseconds * 1e-3), NumberFormat.significant(prediction * 1e-3),
+        NumberFormat.significant(100 * error) + " %",
+      ])
+    }
+    let costs = fit.fitted
+    let kind = fit.sharesKeys ? "two row tiles of a request share keys" : "every row tile has its own keys"
+    return """
+      \(fit.device.fullName), simulated; \(kind); of each multiprocessor:
+      \(table.text())\
+      nanoseconds: \(costs.perPiece) per piece, \(costs.perKeyTile) per tile of 64 keys, \(costs.perPartialRow) per \
+      partial row, \(costs.secondStage) for a second stage; worst error \
+      \(NumberFormat.significant(100 * fit.worstError)) %
+
+      """
+  }
+
+  /// The Swift file of a table: devices that were not fitted keep their rows.
+  private static func table(_ fitted: [FittedCosts]) -> String {
+    let devices = Set(fitted.map(\.device))
+    let kept = FittedCosts.table.filter { !devices.contains($0.device) }
+    let order = DeviceDescription.all.map(\.name)
+    let rows = (kept + fitted).sorted {
+      let places = [$0, $1].map { order.firstIndex(of: $0.device) ?? order.count }
+      return places[0] != places[1] ? places[0] < places[1] : !$0.sharesKeys && $1.sharesKeys
+    }
+    let lines = rows.map { row in
+      """
+          FittedCosts(
+            device: "\(row.device)", sharesKeys: \(row.sharesKeys), perPiece: \(row.perPiece), \
+      perKeyTile: \(row.perKeyTile), perPartialRow: \(row.perPartialRow),
+            secondStage: \(row.secondStage)),
+      """
+    }
+    return """
+      extension FittedCosts {
+        /// Nanoseconds, one row for each device and kind of request. Written by `mla fit --write`.
+        public static let table = [
+      \(lines.joined(separator: "\n"))
+        ]
+      }
+
+      """
+  }
+}
