@@ -6,13 +6,9 @@ import Testing
 
 @Suite("Hopper kernels: assembly")
 struct AssemblyTests {
-  /// Types differ in single modifiers: one variant of fp16 will do. `mla kernels check` has them all.
-  private static let variants = DecodeVariant.all.filter {
-    $0.elementType == .bfloat16 || $0.hasRope && $0.loading == .boxes(tokens: 64)
-  }
-
   @Test(
-    "A kernel assembles without spills, serialised products and ignored registers", arguments: variants)
+    "A kernel assembles without spills, serialised products and ignored registers",
+    arguments: DecodeVariant.all)
   func decode(_ variant: DecodeVariant) throws {
     try expectClean(DecodeKernel(variant).kernel)
   }
