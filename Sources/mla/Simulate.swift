@@ -29,6 +29,9 @@ struct Simulate: ParsableCommand {
   @Option(help: "Type of partial results.") var partials = ElementType.float32
   @Option(help: "Threads that simulate; the default is all processors.") var threads: Int?
   @Option(help: "Write a trace of the first four blocks for ui.perfetto.dev.") var trace: String?
+  @Option(help: "Draw what the first block did as an SVG file.") var timeline: String?
+  @Option(help: "First and last cycle that are drawn, as 20000,34000; the default is all.") var cycles:
+    CommaList<Int>?
   @Option(help: "Write the result to a JSON file.") var json: String?
 
   func validate() throws {
@@ -36,6 +39,14 @@ struct Simulate: ParsableCommand {
       (heads, "--heads"), (batch, "--batch"), (kv, "--kv"), (query, "--query"), (pageSize, "--page-size"),
     ] {
       try mla.validate(option, value)
+    }
+    if let cycles { try Self.validate(cycles.values) }
+  }
+
+  private static func validate(_ cycles: [Int]) throws {
+    guard cycles.count == 2, cycles[0] >= 0, cycles[0] < cycles[1] else {
+      let given = cycles.map(String.init).joined(separator: ",")
+      throw ValidationError("--cycles = \(given): must be two cycles, the first one before the last one")
     }
   }
 
@@ -46,7 +57,7 @@ struct Simulate: ParsableCommand {
       throw ValidationError("--device = \(device): must be one of \(names)")
     }
     let simulated = SimulatedGPU(
-      description, threadCount: threads, trace: trace == nil ? nil : TraceRequest())
+      description, threadCount: threads, trace: trace == nil && timeline == nil ? nil : TraceRequest())
     var options = HopperEngineOptions()
     options.secondStage = secondStage
     options.mergeWay = merge
@@ -60,7 +71,16 @@ struct Simulate: ParsableCommand {
       work: CallWork(simulation.batch, geometry: simulation.geometry, elementType: type))
     for launch in launches { print(launch.report) }
     print(result.description)
-    if let trace, let first = launches.first?.report.trace { try FileWriter.write(first.json, to: trace) }
+    if let first = launches.first?.report, let events = first.trace {
+      if let trace { try FileWriter.write(events.json, to: trace) }
+      if let timeline {
+        let all = [0, Int(clamping: first.cycles)]
+        let ends = cycles?.values ?? all
+        let figure = events.timeline(
+          title: "\(first.kernel) on \(first.device), simulated: block 0", cycles: ends[0]..<ends[1])
+        try FileWriter.write(figure.svg().document, to: timeline)
+      }
+    }
     if let json { try JSONOutput.write(result, to: json) }
     let findings = simulated.takeFindings()
     for finding in findings { print(finding) }
