@@ -96,6 +96,11 @@ public final class HopperEngine: AttentionEngine {
   ) throws(HopperEngineError) {
     try asProblem { () throws(ProblemError) in
       try Self.check(plan.geometry)
+      guard options.partialType != .float8 else {
+        throw ProblemError(
+          .mismatch, "options.partialType", value: options.partialType.rawValue,
+          requirement: "must be fp32, fp16 or bf16")
+      }
       try CallValidation.check(
         batch: plan.batch, geometry: plan.geometry, queries: queries, cache: cache, output: output)
       try Self.check(queries.latent.elementType)
