@@ -21,6 +21,7 @@ struct Fit: ParsableCommand {
   @Option(help: "Write the fitted costs to a JSON file.") var json: String?
 
   func run() throws {
+    try FileWriter.check(write, json)
     let devices = try device.values.map { name in
       guard let description = DeviceDescription(name: name) else {
         let names = DeviceDescription.all.map(\.name).joined(separator: ", ")

@@ -36,6 +36,7 @@ struct Partials: ParsableCommand {
   }
 
   func run() throws {
+    try FileWriter.check(json)
     var table = TextTable(columns: [
       .text("inputs"), .text("partials"), .number("output error"), .number("of bound"), .number("LSE error"),
     ])

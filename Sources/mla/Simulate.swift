@@ -51,7 +51,7 @@ struct Simulate: ParsableCommand {
   }
 
   func run() throws {
-    try FileWriter.check(trace, json)
+    try FileWriter.check(trace, timeline, json)
     guard let description = DeviceDescription(name: device) else {
       let names = DeviceDescription.all.map(\.name).joined(separator: ", ")
       throw ValidationError("--device = \(device): must be one of \(names)")
