@@ -70,15 +70,17 @@ struct LaneAccessTests {
 
   @Test("Lanes with the same address")
   func equal() {
-    var random = SplitMix64(seed: 2)
-    for active: UInt32 in [.max, 0xFF, 0x8000_0001] {
-      for _ in 0..<100 {
-        let addresses = Self.addresses(&random, byteCount: 4)
-        let lanes = (0..<32).filter { active >> UInt32($0) & 1 == 1 }
-        let isExpected = Set(lanes.map { addresses[$0] }).count < lanes.count
-        #expect(unsafe (sim_have_equal(addresses, active) != 0) == isExpected)
+    let different = (0..<32).map { UInt64(4096 - 8 * $0) }
+    for first in 0..<32 {
+      for second in 0..<32 where second != first {
+        var addresses = different
+        addresses[first] = addresses[second]
+        for active in [UInt32.max, ~(1 << UInt32(first)), ~(1 << UInt32(second))] {
+          #expect(unsafe (sim_have_equal(addresses, active) != 0) == (active == .max))
+        }
       }
     }
+    #expect(unsafe sim_have_equal(different, .max) == 0)
   }
 
   @Test("Words from addresses and into them")
@@ -106,7 +108,8 @@ struct LaneAccessTests {
   func runs() {
     for count in [1, 15, 16, 17, 100] {
       for equal in 1...count {
-        let numbers = (0..<count).map { $0 < equal ? UInt32(5) : 6 }
+        // What follows is like the first, too.
+        let numbers = (0..<count + 16).map { $0 < equal || $0 >= count ? UInt32(5) : 6 }
         #expect(unsafe Int(sim_equal_count(numbers, Int32(count))) == equal)
       }
     }
