@@ -12,16 +12,18 @@ struct EngineCall {
   let variant: DecodeVariant
 
   init(
-    plan: AttentionPlan, queries: QueryView, cache: CacheView, output: OutputView, usesTensorMaps: Bool
+    plan: AttentionPlan, queries: QueryView, cache: CacheView, output: OutputView,
+    _ options: HopperEngineOptions
   ) {
     self.plan = plan
     self.queries = queries
     self.cache = cache
     self.output = output
-    let mapsAreAllowed = usesTensorMaps && Self.fitsTensorMap(cache.latent) && Self.fitsTensorMap(cache.rope)
+    let mapsAreAllowed =
+      options.usesTensorMaps && Self.fitsTensorMap(cache.latent) && Self.fitsTensorMap(cache.rope)
     variant = DecodeVariant(
       elementType: queries.latent.elementType.storageFormat, hasRope: plan.geometry.ropeWidth > 0,
-      loading: mapsAreAllowed ? .init(pageSize: plan.batch.pageSize) : .rows)
+      loading: mapsAreAllowed ? .init(pageSize: plan.batch.pageSize) : .rows, pipeline: options.pipeline)
   }
 
   /// Whether TMA can read a tensor: rows aligned to 16 bytes, strides below 2⁴⁰ bytes, and not empty.

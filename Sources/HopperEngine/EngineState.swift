@@ -50,7 +50,8 @@ struct EngineState: ~Copyable {
     let merges = !call.plan.mergeJobs.isEmpty
     let mergesInPlace = merges && options.secondStage == .sameLaunch
     let counter = mergesInPlace ? try counter(tables.blockCount, on: device) : nil
-    var launch = LaunchConfiguration(grid: Extent(tables.blockCount), block: Extent(DecodeKernel.threadCount))
+    var launch = LaunchConfiguration(
+      grid: Extent(tables.blockCount), block: Extent(call.variant.pipeline.threadCount))
     launch.dynamicSharedByteCount = decode.dynamicSharedByteCount
     launch.isCooperative = mergesInPlace
     let (partials, stream) = (partials, device.defaultStream)

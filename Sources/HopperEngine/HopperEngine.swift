@@ -23,6 +23,8 @@ public struct HopperEngineOptions: Sendable, Hashable {
     case automatic
   }
 
+  /// How the warpgroups of a block share the work.
+  public var pipeline = DecodeVariant.Pipeline.twoWarpgroups
   /// Where partial results are combined.
   public var secondStage = SecondStage.sameLaunch
   /// Through what the threads of a block combine them.
@@ -108,7 +110,7 @@ public final class HopperEngine: AttentionEngine {
     }
     guard !plan.pieces.isEmpty else { return }
     let call = EngineCall(
-      plan: plan, queries: queries, cache: cache, output: output, usesTensorMaps: options.usesTensorMaps)
+      plan: plan, queries: queries, cache: cache, output: output, options)
     try state.withLock { (state) throws(HopperEngineError) in
       try state.launch(call, on: device, options)
     }

@@ -129,6 +129,12 @@ struct LoadedPiece {
     (keyEnd, firstPage, visibleKeyCount, partialRow) = (record[4], record[5], record[6], record[7])
     tileCount = k.let("tile_count", (keyEnd - keyStart + 63) >> 6)
   }
+
+  /// Past the last key that all rows see: the first token sees the fewest, and is that of the first row.
+  func firstUnseenKey(_ k: KernelBuilder, _ call: ParameterStruct) -> Value<S32> {
+    let first = RowPlace(k, call, row: firstRow)
+    return k.min(visibleKeyCount + first.token * call[CallLayout.standard.keysPerToken], keyEnd)
+  }
 }
 
 /// Where a packed row belongs.

@@ -2,6 +2,7 @@ import ArgumentParser
 import CPUEngine
 import GPUDevice
 import HopperEngine
+import HopperKernels
 import HopperSimulator
 import LatentAttention
 
@@ -23,11 +24,14 @@ enum DeviceName: String, ExpressibleByArgument, CaseIterable {
 
 extension HopperEngineOptions.SecondStage: ExpressibleByArgument {}
 extension HopperEngineOptions.MergeWay: ExpressibleByArgument {}
+extension DecodeVariant.Pipeline: ExpressibleByArgument {}
 
 /// The engine of a command, but for its threads and instruction set, of which some commands take lists.
 struct EngineOptions: ParsableArguments {
   @Option(help: "Which engine.") var engine = EngineName.cpu
   @Option(help: "What the Hopper engine runs on.") var device = DeviceName.simulated
+  @Option(help: "How the Hopper engine's warpgroups share the work.") var pipeline = DecodeVariant.Pipeline
+    .twoWarpgroups
   @Option(help: "Where the Hopper engine merges.") var secondStage = HopperEngineOptions.SecondStage
     .sameLaunch
   @Option(help: "Through what the Hopper engine merges.") var merge = HopperEngineOptions.MergeWay.automatic
@@ -62,6 +66,7 @@ struct EngineOptions: ParsableArguments {
 
   private func hopperEngine(_ device: any GPUDevice) -> HostHopperEngine {
     var options = HopperEngineOptions()
+    options.pipeline = pipeline
     options.secondStage = secondStage
     options.mergeWay = merge
     options.partialType = partials
@@ -88,7 +93,8 @@ struct EngineChoice: ParsableArguments {
     if let threads { words.append("--threads \(threads)") }
     if options.engine == .hopper {
       words.append("--device \(options.device.rawValue) --second-stage \(options.secondStage.rawValue)")
-      words.append("--merge \(options.merge.rawValue) --partials \(options.partials.rawValue)")
+      words.append("--pipeline \(options.pipeline.rawValue) --merge \(options.merge.rawValue)")
+      words.append("--partials \(options.partials.rawValue)")
     }
     return words
   }

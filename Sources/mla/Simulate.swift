@@ -1,5 +1,6 @@
 import ArgumentParser
 import HopperEngine
+import HopperKernels
 import HopperSimulator
 import LatentAttention
 import Reports
@@ -23,6 +24,8 @@ struct Simulate: ParsableCommand {
   @Option(help: "Element type of queries and cache: bf16 or fp16.") var type = ElementType.bfloat16
   @Option(help: "Simulated device: h100, h800, h200, h20.") var device = "h100"
   @Option(help: "Planning policy.") var policy = PolicyName.balanced
+  @Option(help: "How the warpgroups of a block share the work.") var pipeline = DecodeVariant.Pipeline
+    .twoWarpgroups
   @Option(help: "Where partial results are merged.") var secondStage = HopperEngineOptions.SecondStage
     .sameLaunch
   @Option(help: "Through what partial results are merged.") var merge = HopperEngineOptions.MergeWay.automatic
@@ -59,6 +62,7 @@ struct Simulate: ParsableCommand {
     let simulated = SimulatedGPU(
       description, threadCount: threads, trace: trace == nil && timeline == nil ? nil : TraceRequest())
     var options = HopperEngineOptions()
+    options.pipeline = pipeline
     options.secondStage = secondStage
     options.mergeWay = merge
     options.partialType = partials

@@ -1,5 +1,6 @@
 import GPUDevice
 import HopperEngine
+import HopperKernels
 import HopperSimulator
 import LatentAttention
 import Synchronization
@@ -18,13 +19,16 @@ struct FaultTests {
     let replacement: String
     /// The case that is run.
     let recipe: CaseRecipe
+    /// The pipeline whose kernel is changed.
+    let pipeline: DecodeVariant.Pipeline
 
     init(
       _ name: String, places: Int, _ pattern: String, _ replacement: String,
-      recipe: CaseRecipe = FaultTests.recipe
+      recipe: CaseRecipe = FaultTests.recipe, pipeline: DecodeVariant.Pipeline = .twoWarpgroups
     ) {
       (testDescription, self.places, self.pattern, self.replacement) = (name, places, pattern, replacement)
       self.recipe = recipe
+      self.pipeline = pipeline
     }
   }
 
@@ -77,7 +81,7 @@ struct FaultTests {
   ]
 
   /// Pieces of many tiles, causal rows, tails, and maxima that rise to the end.
-  private static let recipe: CaseRecipe = {
+  static let recipe: CaseRecipe = {
     var recipe = CaseRecipe("faults", requests: [.init(2, 333), .init(1, 640), .init(1, 257)])
     recipe.values = .rising
     return recipe
@@ -101,11 +105,14 @@ struct FaultTests {
 
   /// Runs a case on a device that changes kernels, with a plan that may have been changed.
   private func outcome(
-    _ recipe: CaseRecipe = recipe, changingPlan: (AttentionPlan) -> AttentionPlan = { $0 },
+    _ recipe: CaseRecipe = recipe, pipeline: DecodeVariant.Pipeline = .twoWarpgroups,
+    changingPlan: (AttentionPlan) -> AttentionPlan = { $0 },
     _ policy: any PlanningPolicy, _ change: @escaping @Sendable (String) -> String
   ) throws -> Outcome {
     let device = ChangingDevice(SimulatedGPU(.h100, instructionLimit: 20_000_000), change)
-    let engine = HostHopperEngine(HopperEngine(device: device))
+    var options = HopperEngineOptions()
+    options.pipeline = pipeline
+    let engine = HostHopperEngine(HopperEngine(device: device, options: options))
     let problem = try VerificationCase(recipe)
     let plan = changingPlan(try engine.plan(problem.batch, geometry: problem.geometry, policy: policy))
     do {
@@ -125,10 +132,10 @@ struct FaultTests {
     }
   }
 
-  @Test("A fault of the kernel is noticed", arguments: faults)
+  @Test("A fault of the kernel is noticed", arguments: faults + faultsOfOtherPipelines)
   func kernelFault(_ fault: Fault) throws {
     let places = Mutex(0)
-    let outcome = try self.outcome(fault.recipe, Self.unsplit) { text in
+    let outcome = try self.outcome(fault.recipe, pipeline: fault.pipeline, Self.unsplit) { text in
       guard let pattern = try? Regex(fault.pattern) else { return text }
       return text.replacing(pattern) { match in
         places.withLock { $0 += 1 }

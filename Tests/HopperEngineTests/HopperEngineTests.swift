@@ -20,13 +20,13 @@ struct HopperEngineTests {
     return [HopperEngineOptions(), alone, rows]
   }()
 
-  private static func engine(
+  static func engine(
     _ options: HopperEngineOptions = HopperEngineOptions(), threads: Int? = nil
   ) -> HostHopperEngine {
     HostHopperEngine(HopperEngine(device: SimulatedGPU(.h100, threadCount: threads), options: options))
   }
 
-  private func expectRight(
+  static func expectRight(
     _ recipe: CaseRecipe, on engine: HostHopperEngine, policy: any PlanningPolicy
   ) throws {
     let problem = try VerificationCase(recipe)
@@ -38,17 +38,19 @@ struct HopperEngineTests {
     #expect(findings.isEmpty, "\(recipe), \(policy.name): \(findings.map(\.description))")
   }
 
+  /// Of the widths and types that the kernels take.
+  static let awkwardRecipes = CaseRecipe.awkward.filter { recipe in
+    recipe.elementType != .float32 && recipe.latentWidth == 512 && [0, 64].contains(recipe.ropeWidth)
+  }
+
   @Test("Awkward cases", arguments: 0..<3)
   func awkwardCases(turn: Int) throws {
     let engine = Self.engine(Self.options[turn])
-    let isOurs = { (recipe: CaseRecipe) in
-      recipe.elementType != .float32 && recipe.latentWidth == 512 && [0, 64].contains(recipe.ropeWidth)
-    }
-    let recipes = CaseRecipe.awkward.filter(isOurs).enumerated().filter { $0.offset % 3 == turn }
+    let recipes = Self.awkwardRecipes.enumerated().filter { $0.offset % 3 == turn }
     #expect(recipes.count > 15)
     for (index, recipe) in recipes {
       let policies = PolicyName.allCases
-      try expectRight(recipe, on: engine, policy: policies[index % policies.count].policy)
+      try Self.expectRight(recipe, on: engine, policy: policies[index % policies.count].policy)
     }
   }
 
@@ -57,7 +59,7 @@ struct HopperEngineTests {
   func longPieces(pageSize: Int) throws {
     var recipe = CaseRecipe("long pieces", requests: [.init(2, 333), .init(1, 640), .init(1, 257)])
     recipe.pageSize = pageSize
-    try expectRight(recipe, on: Self.engine(), policy: BatchInvariantPolicy(chunkKeys: 4096))
+    try Self.expectRight(recipe, on: Self.engine(), policy: BatchInvariantPolicy(chunkKeys: 4096))
   }
 
   /// Few rows and many pieces: columns go to several blocks, and pieces to several groups of threads.
@@ -71,7 +73,7 @@ struct HopperEngineTests {
         options.mergeWay = way
         options.partialType = type
         options.secondStage = index.isMultiple(of: 2) ? .sameLaunch : .dependentLaunch
-        try expectRight(recipe, on: Self.engine(options), policy: BatchInvariantPolicy(chunkKeys: 64))
+        try Self.expectRight(recipe, on: Self.engine(options), policy: BatchInvariantPolicy(chunkKeys: 64))
       }
     }
   }
@@ -96,7 +98,7 @@ struct HopperEngineTests {
   }
 
   /// No piece but the first begins with a tile or a box.
-  private struct OddPieces: PlanningPolicy {
+  struct OddPieces: PlanningPolicy {
     let name = "pieces of 83 keys"
 
     func assignPieces(_ problem: PlanningProblem) -> [PieceAssignment] {
@@ -112,7 +114,7 @@ struct HopperEngineTests {
   @Test func piecesThatAreNoTiles() throws {
     var recipe = CaseRecipe("odd pieces", requests: [.init(3, 400), .init(1, 90)])
     recipe.pageSize = 32
-    try expectRight(recipe, on: Self.engine(), policy: OddPieces())
+    try Self.expectRight(recipe, on: Self.engine(), policy: OddPieces())
   }
 
   @Test("Plans for other numbers of workers", arguments: [1, 5, 300])

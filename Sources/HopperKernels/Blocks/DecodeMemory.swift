@@ -13,8 +13,8 @@ import PTX
 /// are contiguous along the product's depth, as the rows of V along its columns, so V needs no copy.
 ///
 /// The ninth panel has two lives. It is loaded with the rope part; when the scores of the tile are done nobody
-/// needs that any more, and the probabilities of the tile, 64 × 64 of 16 bits, take its place for the warpgroup that did not
-/// compute them.
+/// needs that any more, and the probabilities of the tile, 64 × 64 of 16 bits, take its place for the warpgroups that did
+/// not compute them.
 struct DecodeMemory<Element: DecodeElement> {
   /// Panels of a key, the ninth included.
   static var panelCount: Int { 9 }
@@ -32,8 +32,10 @@ struct DecodeMemory<Element: DecodeElement> {
   /// Panels may be loaded again: for each tile in flight those that its own warpgroup reads as values, and the others.
   let empty: MemoryBarriers
   let queriesFull, queriesEmpty: MemoryBarrier
+  private let readers: DecodeReaders
 
-  init(_ k: KernelBuilder, panelCount: Int) {
+  init(_ k: KernelBuilder, panelCount: Int, readers: DecodeReaders) {
+    self.readers = readers
     queries = k.tile(Element.self, rows: 64, columns: 64 * panelCount)
     keys = k.tiles(Element.self, rows: 64, columns: 64 * Self.panelCount, count: 2)
     maxima = k.shared("maxima", F32.self, count: 2 * 64)
@@ -61,12 +63,24 @@ struct DecodeMemory<Element: DecodeElement> {
   func setUp(_ k: KernelBuilder) {
     k.if(k.threadIndex() == 0) {
       for index in 0..<full.count { full[index].initialize(arrivals: 1) }
-      for index in 0..<empty.count { empty[index].initialize(arrivals: 4) }
+      for side in 0..<2 {
+        empty(side, reader: side).initialize(arrivals: 4)
+        empty(side, reader: 1 - side).initialize(arrivals: 4 * readers.ofProbabilities)
+      }
       queriesFull.initialize(arrivals: 1)
-      queriesEmpty.initialize(arrivals: 8)
+      queriesEmpty.initialize(arrivals: 4 * readers.ofQueries)
       k.fenceBarrierInit()
     }
     k.syncBlock()
+  }
+
+  /// Warpgroup `reader` needs the values of tile `side` no longer, nor its probabilities.
+  func release(_ k: KernelBuilder, tile side: Int, reader: Int, _ isFirstLane: Value<Pred>) {
+    k.when(isFirstLane) {
+      empty(side, reader: reader).arrive()
+      // The probabilities are with the other's panels.
+      if reader == side, readers.ofProbabilities == 2 { empty(side, reader: 1 - side).arrive() }
+    }
   }
 
   /// The panels of tile `side` in the order in which they become free: those that warpgroup `side` itself reads as
@@ -78,11 +92,21 @@ struct DecodeMemory<Element: DecodeElement> {
   }
 }
 
+/// How many warpgroups need what is in shared memory.
+struct DecodeReaders {
+  /// The queries.
+  let ofQueries: Int
+  /// A tile's probabilities.
+  let ofProbabilities: Int
+}
+
 /// Named barriers of a block.
 enum NamedBarrier {
   /// Probabilities and maxima of the even tile are in shared memory, of the odd one.
-  static var even: Value<U32> { 1 }
-  static var odd: Value<U32> { 2 }
+  static func ofTile(_ side: Int) -> Value<U32> { Value(1 + side) }
+  /// Both halves of a tile's maxima are there, both halves of its probabilities.
+  static var maxima: Value<U32> { 1 }
+  static var probabilities: Value<U32> { 2 }
   /// Of the threads that load.
   static var loader: Value<U32> { 3 }
   /// Of both warpgroups that multiply.

@@ -11,10 +11,9 @@ struct Epilogue<Element: DecodeElement> {
   /// Which of two places in shared memory the sums of this piece have: the next piece's must not meet them.
   let turn: Mutable<U32>
 
-  /// Both warpgroups come here for each piece.
-  func write(_ piece: LoadedPiece, thread: Value<U32>) {
+  /// Both warpgroups come here for each piece, with the sums of the thread's rows.
+  func write(_ piece: LoadedPiece, weights: [Value<F32>], thread: Value<U32>) {
     k.region("epilogue") {
-      let weights = totals()
       let inverses = weights.map { k.select($0 > 0, k.reciprocal($0), 0) }
       for index in output.indices { output[index] *= inverses[Softmax.rowIndex(index)] }
       for index in 0..<2 {
@@ -32,9 +31,10 @@ struct Epilogue<Element: DecodeElement> {
     }
   }
 
-  /// The sums of both warpgroups for the thread's rows.
-  private func totals() -> [Value<F32>] {
-    let mine = (0..<2).map { softmax.overRow(softmax.sums[$0]) { $0 + $1 } }
+  /// The sums for the thread's rows, where each warpgroup has summed up some of the probabilities. Both come here for
+  /// each piece.
+  func totals() -> [Value<F32>] {
+    let mine = softmax.rowSums()
     let place = memory.rowSums + turn.value * 128
     softmax.publish(mine, to: place + 64 * side)
     k.syncThreads(NamedBarrier.consumers, count: 256)

@@ -1,16 +1,18 @@
 import PTX
 
-/// Scores of a tile: 64 × 64, the queries times the keys of tile `side`, panel by panel as they come in.
+/// Scores of a tile: the 64 queries times the keys of tile `side`, or some of them, panel by panel as they come in.
 struct ScoreProduct<Element: DecodeElement> {
   let k: KernelBuilder
   let memory: DecodeMemory<Element>
   let side: Int
   let panelCount: Int
+  /// The first of the tile's keys that are multiplied.
+  var firstKey = 0
 
-  /// Starts the products. `phase` is the parity of the tile's barriers.
+  /// Starts the products with as many keys as `scores` has columns. `phase` is the parity of the tile's barriers.
   func start(_ scores: Fragment<F32>, phase: Value<U32>) {
     let queries = k.descriptor(memory.queries)
-    let keys = k.descriptor(memory.keys[side])
+    let keys = k.descriptor(memory.keys[side]).at(row: firstKey)
     let panels = [side, 1 - side].flatMap {
       DecodeMemory<Element>.panels(of: side, reader: $0, count: panelCount)
     }
@@ -35,6 +37,8 @@ struct ValueProduct<Element: DecodeElement> {
   /// The warpgroup: 0 has the left columns.
   let side: Int
   let output: Fragment<F32>
+  /// Columns that one instruction multiplies by probabilities in shared memory.
+  var columnsOfProduct = 256
 
   /// Adds the product of its own tile's probabilities, in registers, and the values.
   func start(_ probabilities: [[Value<Element.Pair>]]) {
@@ -47,10 +51,16 @@ struct ValueProduct<Element: DecodeElement> {
   }
 
   /// Adds the product of the other warpgroup's probabilities, in shared memory, and the values.
-  func startOther() {
-    let probabilities = k.descriptor(memory.probabilities(k, 1 - side))
+  func startOther() { startShared(tile: 1 - side) }
+
+  /// Adds the product of the probabilities of a tile, all in shared memory, and its values.
+  func startShared(tile: Int) {
+    let probabilities = k.descriptor(memory.probabilities(k, tile))
     k.fenceProducts()
-    k.multiply(output, probabilities, values(of: 1 - side), depth: HopperKernels.tileRows)
+    for column in stride(from: 0, to: 256, by: columnsOfProduct) {
+      let part = output[column / 2..<(column + columnsOfProduct) / 2]
+      k.multiply(part, probabilities, values(of: tile).at(column: column), depth: HopperKernels.tileRows)
+    }
     k.commitProducts()
   }
 
@@ -78,20 +88,31 @@ struct ProbabilityExchange<Element: DecodeElement> {
   /// Writes the probabilities of the warpgroup's tile where its ninth panel was, and tells the other warpgroup. What it
   /// wrote to `maxima` before, it tells too.
   func publish(_ probabilities: [[Value<Element.Pair>]]) {
-    let tile = memory.probabilities(k, side)
-    let lane = thread % 32
-    // Lane l gives the address of row l mod 8 of matrix l / 8: rows 0 to 15, then the next eight columns.
-    let row = thread / 32 * 16 + lane % 16
-    for (step, registers) in probabilities.enumerated() {
-      let place = tile.element(row: row, column: lane / 16 * 8 + step * 16)
-      k.storeMatrices(registers.map { $0.bits(as: B32.self) }, to: place)
-    }
-    k.fenceAsyncProxy()
-    k.arriveThreads(side == 0 ? NamedBarrier.even : NamedBarrier.odd, count: 256)
+    memory.store(k, probabilities, tile: side, thread: thread)
+    k.arriveThreads(NamedBarrier.ofTile(side), count: 256)
   }
 
   /// Waits for the other warpgroup's.
   func waitForOther() {
-    k.syncThreads(side == 0 ? NamedBarrier.odd : NamedBarrier.even, count: 256)
+    k.syncThreads(NamedBarrier.ofTile(1 - side), count: 256)
+  }
+}
+
+extension DecodeMemory {
+  /// Writes probabilities, from the tile's key `firstKey` on, where its ninth panel was, for products to come. `thread`
+  /// counts the threads of the warpgroup.
+  func store(
+    _ k: KernelBuilder, _ probabilities: [[Value<Element.Pair>]], tile: Int, firstKey: Int = 0,
+    thread: Value<U32>
+  ) {
+    let target = self.probabilities(k, tile)
+    let lane = thread % 32
+    // Lane l gives the address of row l mod 8 of matrix l / 8: rows 0 to 15, then the next eight columns.
+    let row = thread / 32 * 16 + lane % 16
+    for (step, registers) in probabilities.enumerated() {
+      let place = target.element(row: row, column: lane / 16 * 8 + (firstKey + step * 16))
+      k.storeMatrices(registers.map { $0.bits(as: B32.self) }, to: place)
+    }
+    k.fenceAsyncProxy()
   }
 }

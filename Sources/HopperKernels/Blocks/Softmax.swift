@@ -37,13 +37,23 @@ struct Softmax {
 
   /// Begins a piece.
   func start(_ piece: LoadedPiece, _ call: ParameterStruct) {
-    maxima.fill(Self.minusInfinity)
-    sums.fill(0)
+    reset()
     for index in 0..<2 {
       let place = RowPlace(k, call, row: piece.firstRow + row(index).to(S32.self))
       limits[index] = k.min(
         piece.visibleKeyCount + place.token * call[CallLayout.standard.keysPerToken], piece.keyEnd)
     }
+  }
+
+  /// Has seen nothing.
+  func reset() {
+    maxima.fill(Self.minusInfinity)
+    sums.fill(0)
+  }
+
+  /// The sums of each row, known to the four threads of the row.
+  func rowSums() -> [Value<F32>] {
+    (0..<2).map { overRow(sums[$0]) { $0 + $1 } }
   }
 
   /// Multiplies scores by the scale, and takes out those that a row does not see, if there can be any.

@@ -9,18 +9,23 @@ public struct DecodeKernel: Sendable {
   /// 128-byte swizzle.
   public let kernel: Kernel
 
-  /// Threads of a block.
-  public static let threadCount = TwoWarpgroupPipeline<BF16>.threadCount
-
   /// Records the kernel of a variant.
   public init(_ variant: DecodeVariant) throws(KernelError) {
     self.variant = variant
-    kernel = try Kernel(variant.description, .threads(Self.threadCount)) { k in
+    kernel = try Kernel(variant.description, .threads(variant.pipeline.threadCount)) { k in
       switch variant.elementType {
-      case .bfloat16: TwoWarpgroupPipeline<BF16>(k, variant).record()
-      case .float16: TwoWarpgroupPipeline<F16>(k, variant).record()
+      case .bfloat16: Self.record(DecodeParts<BF16>(k, variant))
+      case .float16: Self.record(DecodeParts<F16>(k, variant))
       case .float32: k.trap()
       }
+    }
+  }
+
+  private static func record(_ parts: DecodeParts<some DecodeElement>) {
+    switch parts.variant.pipeline {
+    case .twoWarpgroups: TwoWarpgroupPipeline(parts: parts).record()
+    case .threeWarpgroups: ThreeWarpgroupPipeline(parts: parts).record()
+    case .fourWarpgroups: FourWarpgroupPipeline(parts: parts).record()
     }
   }
 }

@@ -14,59 +14,20 @@ import PTX
 /// The running maxima go along: the even tile's are handed to warpgroup 1, which raises them by the odd tile's and hands them
 /// back. A warpgroup rescales its output whenever they rise.
 struct TwoWarpgroupPipeline<Element: DecodeElement> {
-  /// Threads of a block.
-  static var threadCount: Int { 384 }
-  /// Threads that multiply, and merge.
-  static var consumerThreadCount: Int { 256 }
-
-  private let k: KernelBuilder
-  private let variant: DecodeVariant
-  private let call: ParameterStruct
-  private let memory: DecodeMemory<Element>
-  private let boxes: KeyBoxLoader<Element>?
-
-  init(_ k: KernelBuilder, _ variant: DecodeVariant) {
-    self.k = k
-    self.variant = variant
-    call = k.parameter("call", CallLayout.standard.layout)
-    let memory = DecodeMemory<Element>(k, panelCount: variant.panelCount)
-    self.memory = memory
-    let call = call
-    boxes = variant.loading.boxTokens.map {
-      KeyBoxLoader(k, call, memory, panelCount: variant.panelCount, tokens: $0)
-    }
-  }
+  let parts: DecodeParts<Element>
 
   func record() {
-    memory.setUp(k)
+    let k = parts.k
+    parts.memory.setUp(k)
     k.warpgroups { roles in
       roles.warpgroups(0..<2, "multiply", registers: .increase(to: 224)) { half in
         k.if(
-          half == 0, isUniform: true, { Consumer(k, call, memory, variant, side: 0).run() },
-          else: { Consumer(k, call, memory, variant, side: 1).run() })
+          half == 0, isUniform: true, { Consumer(parts, side: 0).run() },
+          else: { Consumer(parts, side: 1).run() })
         k.launchDependents()
-        mergeInPlace()
+        parts.mergeInPlace()
       }
-      roles.warpgroup(2, "load", registers: .decrease(to: 56)) {
-        Loader(k, call, memory, variant, boxes: boxes).run()
-        k.launchDependents()
-      }
-    }
-  }
-
-  /// The second stage in the same launch, once all blocks have done their pieces.
-  private func mergeInPlace() {
-    let counter = call[CallLayout.standard.arrivedBlocks]
-    k.if(counter.address64() != 0, isUniform: true) {
-      k.region("grid_barrier") {
-        GridBarrier(k: k, counter: counter)
-          .wait(NamedBarrier.consumers, threads: Self.consumerThreadCount)
-      }
-      // The block has read all its tiles.
-      MergeStage<Element>(
-        k: k, call: call, threadCount: Self.consumerThreadCount,
-        memory: MergeMemory(over: memory.keys[0].panel(0))
-      ).run()
+      roles.warpgroup(2, "load", registers: .decrease(to: 56)) { parts.load() }
     }
   }
 }
@@ -89,19 +50,16 @@ private struct Consumer<Element: DecodeElement> {
   /// Parities of the phases in which the queries, and the warpgroup's own tile, are there.
   let queriesPhase, keysPhase: Mutable<U32>
 
-  init(
-    _ k: KernelBuilder, _ call: ParameterStruct, _ memory: DecodeMemory<Element>, _ variant: DecodeVariant,
-    side: Int
-  ) {
-    self.k = k
-    self.call = call
-    self.memory = memory
+  init(_ parts: DecodeParts<Element>, side: Int) {
+    k = parts.k
+    call = parts.call
+    memory = parts.memory
     self.side = side
     thread = k.let("consumer_thread", k.threadIndex() % 128)
     isFirstLane = k.let("is_first_lane", thread % 32 == 0)
     scores = k.fragment("scores", F32.self, count: 32)
     softmax = Softmax(k, thread: thread)
-    scoreProduct = ScoreProduct(k: k, memory: memory, side: side, panelCount: variant.panelCount)
+    scoreProduct = ScoreProduct(k: k, memory: memory, side: side, panelCount: parts.variant.panelCount)
     let output = k.fragment("output", F32.self, count: 128)
     valueProduct = ValueProduct(k: k, memory: memory, side: side, output: output)
     exchange = ProbabilityExchange(k: k, memory: memory, side: side, thread: thread)
@@ -117,17 +75,12 @@ private struct Consumer<Element: DecodeElement> {
       softmax.start(piece, call)
       valueProduct.output.fill(0)
       k.if(piece.tileCount > 0, isUniform: true) { multiply(piece) }
-      epilogue.write(piece, thread: thread)
+      epilogue.write(piece, weights: epilogue.totals(), thread: thread)
     }
   }
 
   private func multiply(_ piece: LoadedPiece) {
-    // The first token sees the fewest keys, and is that of the first row.
-    let first = RowPlace(k, call, row: piece.firstRow)
-    let firstUnseen = k.let(
-      "first_unseen",
-      k.min(
-        piece.visibleKeyCount + first.token * call[CallLayout.standard.keysPerToken], piece.keyEnd))
+    let firstUnseen = k.let("first_unseen", piece.firstUnseenKey(k, call))
     memory.queriesFull.wait(parity: queriesPhase.value)
     queriesPhase ^= 1
     k.for("pair", from: 0, to: piece.tileCount, step: 2, isUniform: true) { tile in
@@ -214,7 +167,7 @@ private struct Consumer<Element: DecodeElement> {
       valueProduct.rescale(by: corrections)
       valueProduct.start(probabilities)
       k.waitProducts(pending: 0)
-      release(side)
+      memory.release(k, tile: side, reader: side, isFirstLane)
     }
   }
 
@@ -229,12 +182,7 @@ private struct Consumer<Element: DecodeElement> {
   private func finishOther() {
     k.region("values_of_other") {
       k.waitProducts(pending: 0)
-      release(1 - side)
+      memory.release(k, tile: 1 - side, reader: side, isFirstLane)
     }
-  }
-
-  /// The warpgroup needs the values of a tile no longer.
-  private func release(_ tile: Int) {
-    k.when(isFirstLane) { memory.empty(tile, reader: side).arrive() }
   }
 }

@@ -1,0 +1,169 @@
+import PTX
+
+/// Decode by four warpgroups: two that multiply probabilities and values, one that computes scores and probabilities, and
+/// one that loads.
+///
+/// Nobody waits for exponentials but those who need them: while one tile becomes probabilities, the values of the tile
+/// before are multiplied.
+///
+///     warpgroup 0, 1  output += P·V of the tile before, left columns, right columns   …
+///     warpgroup 2     scores of a tile  softmax  scores of the next  softmax           …
+///
+/// With each tile's probabilities go the maxima and the sums of its rows so far; those of a piece's last tile are the
+/// piece's.
+struct FourWarpgroupPipeline<Element: DecodeElement> {
+  let parts: DecodeParts<Element>
+
+  func record() {
+    let k = parts.k
+    parts.memory.setUp(k)
+    k.warpgroups { roles in
+      roles.warpgroups(0..<2, "values", registers: .increase(to: 168)) { half in
+        k.if(
+          half == 0, isUniform: true, { ValueAdder(parts, half: 0).run() },
+          else: { ValueAdder(parts, half: 1).run() })
+        k.launchDependents()
+        parts.mergeInPlace()
+      }
+      roles.warpgroup(2, "scores", registers: .decrease(to: 112)) {
+        ScoreKeeper(parts).run()
+        k.launchDependents()
+      }
+      roles.warpgroup(3, "load", registers: .decrease(to: 64)) { parts.load() }
+    }
+  }
+
+  /// Threads that meet when the probabilities of a tile are there.
+  fileprivate static var meetingThreadCount: Int { 384 }
+
+  /// Where the sums of a tile's rows so far are handed on.
+  fileprivate static func sums(_ memory: DecodeMemory<Element>, _ side: Int) -> Pointer<F32, Shared> {
+    memory.rowSums + 64 * side
+  }
+}
+
+/// What the warpgroup does that turns keys into probabilities.
+private struct ScoreKeeper<Element: DecodeElement> {
+  let k: KernelBuilder
+  let call: ParameterStruct
+  let memory: DecodeMemory<Element>
+  let thread: Value<U32>
+  let scores: Fragment<F32>
+  let softmax: Softmax
+  /// Of both places of tiles.
+  let scoreProducts: [ScoreProduct<Element>]
+  /// Parities of the phases in which the queries, and the tiles, are there.
+  let queriesPhase: Mutable<U32>
+  let keysPhases: [Mutable<U32>]
+
+  init(_ parts: DecodeParts<Element>) {
+    k = parts.k
+    call = parts.call
+    memory = parts.memory
+    thread = k.let("score_thread", k.threadIndex() % 128)
+    scores = k.fragment("scores", F32.self, count: 32)
+    softmax = Softmax(k, thread: thread)
+    scoreProducts = (0..<2).map { side in
+      ScoreProduct(k: parts.k, memory: parts.memory, side: side, panelCount: parts.variant.panelCount)
+    }
+    queriesPhase = k.variable("queries_phase", 0)
+    keysPhases = [k.variable("even_phase", 0), k.variable("odd_phase", 0)]
+  }
+
+  func run() {
+    forEachPiece(k, call) { piece in
+      k.if(piece.tileCount > 0, isUniform: true) {
+        softmax.start(piece, call)
+        multiply(piece)
+      }
+    }
+  }
+
+  private func multiply(_ piece: LoadedPiece) {
+    let firstUnseen = k.let("first_unseen", piece.firstUnseenKey(k, call))
+    memory.queriesFull.wait(parity: queriesPhase.value)
+    queriesPhase ^= 1
+    forEachTile(k, of: piece) { side, start in
+      k.region("scores") {
+        scoreProducts[side].start(scores, phase: keysPhases[side].value)
+        keysPhases[side] ^= 1
+        k.waitProducts(pending: 0)
+      }
+      k.region("softmax") {
+        softmax.scale(
+          scores, by: call[CallLayout.standard.scoreScale], tileStart: start, firstUnseen: firstUnseen)
+        let ofTile = softmax.rowMaxima(scores)
+        let maxima = (0..<2).map { k.max(ofTile[$0], softmax.maxima[$0]) }
+        _ = softmax.raise(to: maxima)
+        let probabilities = softmax.probabilities(scores, as: Element.Pair.self)
+        softmax.publish(maxima, to: memory.maxima + 64 * side)
+        softmax.publish(softmax.rowSums(), to: FourWarpgroupPipeline.sums(memory, side))
+        memory.store(k, probabilities, tile: side, thread: thread)
+        k.arriveThreads(NamedBarrier.ofTile(side), count: FourWarpgroupPipeline<Element>.meetingThreadCount)
+      }
+    }
+    k.when(thread % 32 == 0) { memory.queriesEmpty.arrive() }
+  }
+}
+
+/// What one of the two warpgroups does that add up values.
+private struct ValueAdder<Element: DecodeElement> {
+  let k: KernelBuilder
+  let call: ParameterStruct
+  let memory: DecodeMemory<Element>
+  /// Which of the two it is: 0 has the left columns.
+  let half: Int
+  let thread: Value<U32>
+  let isFirstLane: Value<Pred>
+  let softmax: Softmax
+  let valueProduct: ValueProduct<Element>
+  let epilogue: Epilogue<Element>
+
+  init(_ parts: DecodeParts<Element>, half: Int) {
+    k = parts.k
+    call = parts.call
+    memory = parts.memory
+    self.half = half
+    thread = k.let("consumer_thread", k.threadIndex() % 128)
+    isFirstLane = k.let("is_first_lane", thread % 32 == 0)
+    softmax = Softmax(k, thread: thread)
+    let output = k.fragment("output", F32.self, count: 128)
+    // For one instruction `ptxas` grants no more registers than each of 512 threads begins with.
+    valueProduct = ValueProduct(k: k, memory: memory, side: half, output: output, columnsOfProduct: 128)
+    epilogue = Epilogue(
+      k: k, call: call, memory: memory, side: half, softmax: softmax, output: output,
+      turn: k.variable("turn", 0))
+  }
+
+  func run() {
+    forEachPiece(k, call) { piece in
+      softmax.reset()
+      valueProduct.output.fill(0)
+      forEachTile(k, of: piece) { side, _ in
+        k.region("values") {
+          k.syncThreads(
+            NamedBarrier.ofTile(side), count: FourWarpgroupPipeline<Element>.meetingThreadCount)
+          let corrections = softmax.raise(to: softmax.published(in: memory.maxima + 64 * side))
+          let sums = softmax.published(in: FourWarpgroupPipeline.sums(memory, side))
+          for index in sums.indices { softmax.sums[index] = sums[index] }
+          valueProduct.rescale(by: corrections)
+          valueProduct.startShared(tile: side)
+          k.waitProducts(pending: 0)
+          memory.release(k, tile: side, reader: half, isFirstLane)
+        }
+      }
+      epilogue.write(piece, weights: (0..<2).map { softmax.sums[$0] }, thread: thread)
+    }
+  }
+}
+
+/// Records what is done for each tile of a piece, in order, for both places that tiles have in turn.
+private func forEachTile(
+  _ k: KernelBuilder, of piece: LoadedPiece, _ body: (_ side: Int, _ start: Value<S32>) -> Void
+) {
+  k.for("pair", from: 0, to: piece.tileCount, step: 2, isUniform: true) { tile in
+    let start = k.let("tile_start", piece.keyStart + tile * HopperKernels.tileRows)
+    body(0, start)
+    k.if(tile + 1 < piece.tileCount, isUniform: true) { body(1, start + HopperKernels.tileRows) }
+  }
+}
