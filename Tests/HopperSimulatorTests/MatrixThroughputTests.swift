@@ -15,6 +15,7 @@ struct MatrixThroughputTests {
     let count = 262_144 / columns
     var kernel = ProductKernel(columns: columns)
     let body = """
+      wgmma.fence.sync.aligned;
       mov.u32 %r10, 0;
       LOOP:
       \(Array(repeating: kernel.product(type: type), count: 16).joined(separator: "\n"))
