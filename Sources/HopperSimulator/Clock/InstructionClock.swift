@@ -6,8 +6,9 @@
 /// look ahead is bounded: an instruction is not issued before the one that is `schedulingWindow` places ahead of it has
 /// started. At the block's end, all have started.
 @safe struct InstructionClock {
-  private let clock: ProcessorClock
-  private let profile: WarpProfile
+  /// Of the warp, which outlives this.
+  private unowned(unsafe) let clock: ProcessorClock
+  private unowned(unsafe) let profile: WarpProfile
   private let scheduler: Int
   private let ready: UnsafeMutablePointer<UInt64>
   private let timing: UnsafeMutablePointer<TimedInstruction>
@@ -30,12 +31,12 @@
   private(set) var slot: UInt64 = 0
 
   @unsafe init(_ warp: Warp, _ frame: Frame) {
-    clock = warp.clock
-    profile = warp.profile
+    unsafe clock = warp.clock
+    unsafe profile = warp.profile
     scheduler = warp.scheduler
     unsafe ready = frame.ready
-    unsafe timing = frame.program.code.timing
-    unsafe registers = frame.program.code.timedRegisters
+    unsafe timing = frame.tables.timing
+    unsafe registers = frame.tables.timedRegisters
     unsafe window = warp.issueWindow
     windowMask = warp.clock.schedulingWindow - 1
     windowPlace = warp.windowPlace
@@ -93,12 +94,12 @@
   private mutating func wait(until other: UInt64, _ reason: Int) {
     guard other > time else { return }
     unsafe counters[reason] += other - time
-    if let trace = profile.trace { trace.stall(from: time, to: other, reasonIndex: reason) }
+    if let trace = unsafe profile.trace { trace.stall(from: time, to: other, reasonIndex: reason) }
     time = other
   }
 
   private mutating func enter(_ region: UInt16) {
-    profile.enter(region, at: time)
+    unsafe profile.enter(region, at: time)
     self.region = region
     unsafe counters = profile.counters + Int(region) * WarpProfile.stride
   }

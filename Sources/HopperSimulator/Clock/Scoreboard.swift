@@ -6,8 +6,8 @@
 
   init(_ frame: Frame) {
     unsafe ready = frame.ready
-    unsafe timing = frame.program.code.timing
-    unsafe registers = frame.program.code.timedRegisters
+    unsafe timing = frame.tables.timing
+    unsafe registers = frame.tables.timedRegisters
   }
 
   /// Says when what an instruction writes is there, and where it comes from.

@@ -17,7 +17,7 @@ final class TensorQueue {
   /// Cycles from the end of a product until its result is there.
   let latency: UInt64
   /// Those that have products to do.
-  private var warpgroups: [Warpgroup] = []
+  @safe @exclusivity(unchecked) private var warpgroups: [Warpgroup] = []
   /// Whether a product is being done, or an event will choose the next.
   var isActive = false
   /// Whether the product that is being done reads shared memory.

@@ -151,9 +151,8 @@ extension Interpreter {
     let count = Int(i.extraCount)
     let target = try unsafe memory(
       .shared, lanes.doubleWord(i.a, lane), size * count, alignment: size * count, lane, i, warp, place)
-    let vectors = unsafe warp.fragments[place].frame.program.code.vectors
     let values = (0..<count).map { element -> UInt64 in
-      let slot = unsafe vectors[Int(i.extra) + element]
+      let slot = unsafe lanes.vectors[Int(i.extra) + element]
       return size == 8 ? lanes.doubleWord(slot, lane) : UInt64(lanes.word(slot, lane))
     }
     guard let element = AtomicElement(rawValue: i.type) else { return }

@@ -23,7 +23,7 @@ extension Interpreter {
   }
 
   func branchIndexed(
-    _ i: DecodedInstruction, _ lanes: LaneContext, _ warp: Warp, _ place: Int, _ program: Program
+    _ i: DecodedInstruction, _ lanes: LaneContext, _ warp: Warp, _ place: Int
   ) -> Outcome {
     var rest = lanes.active
     let origin = warp.fragments[place]
@@ -37,7 +37,7 @@ extension Interpreter {
       mask &= rest
       var taken = origin
       taken.mask = mask
-      taken.index = unsafe Int(program.code.vectors[Int(i.extra) + min(Int(number), Int(i.extraCount) - 1)])
+      taken.index = unsafe Int(lanes.vectors[Int(i.extra) + min(Int(number), Int(i.extraCount) - 1)])
       warp.fragments.append(taken)
       rest &= ~mask
     }

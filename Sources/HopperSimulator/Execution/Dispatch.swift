@@ -1,7 +1,7 @@
 /// Instructions that are not arithmetic: each goes to what executes its kind.
 extension Interpreter {
   func execute(
-    _ i: DecodedInstruction, _ lanes: LaneContext, _ warp: Warp, _ place: Int, _ program: Program
+    _ i: DecodedInstruction, _ lanes: LaneContext, _ warp: Warp, _ place: Int
   ) throws(SimulationError) -> Outcome {
     if i.isAligned, warp.isApart(lanes.active), let outcome = converge(i, lanes, warp, place) {
       return outcome
@@ -26,7 +26,7 @@ extension Interpreter {
     case .barrierObjectInit, .barrierObjectInvalidate, .barrierObjectArrive, .barrierObjectExpect,
       .barrierObjectComplete, .barrierObjectWait, .barrierObjectPending:
       return try executeBarrierObject(i, lanes, warp, place)
-    case .branchIndexed: return branchIndexed(i, lanes, warp, place, program)
+    case .branchIndexed: return branchIndexed(i, lanes, warp, place)
     case .exit: return exit(lanes, warp, place, site(i, warp, place))
     case .call: return try call(i, lanes, warp, place)
     case .returnFromCall: return try returnFromCall(i, lanes, warp, place)
@@ -59,6 +59,7 @@ extension Interpreter {
     case .setRegisters: return try setRegisters(i, lanes, warp, place)
     default:
       if lanes.active == 0 { return .next }
+      let program = warp.fragments[place].frame.program
       let instruction =
         program.instructions.indices.contains(Int(i.statement))
         ? program.instructions[Int(i.statement)].spelling : "exit"

@@ -1,4 +1,5 @@
 import PTX
+import SimulatorKernels
 
 /// What becomes of lanes after an instruction.
 enum Outcome {
@@ -14,25 +15,28 @@ enum Outcome {
 ///
 /// One interpreter is used by one thread at a time. Interpreters meet only in global memory, and where order matters
 /// they wait for their turn, see `LaunchRunner`.
+///
+/// State that changes with every instruction, here and of warps, is not checked for overlapping changes
+/// (`@exclusivity(unchecked)`): what changes it calls nothing that could change it too, and looking each time takes long.
 @safe final class Interpreter: @unchecked Sendable {
   let launch: LaunchContext
   /// Of the blocks of its clusters, by rank.
   let processors: [Int]
   let clocks: [ProcessorClock]
   /// Resident clusters, each at its place, which another takes when it has ended.
-  private(set) var clusters: [Cluster?]
+  @safe @exclusivity(unchecked) private(set) var clusters: [Cluster?]
   /// Whether no other interpreter has work: then nothing has to wait for its turn.
   var isAlone = false
   private(set) var instructionCount: UInt64 = 0
   /// Data that is on its way, in the order of its arrival.
-  var events: [PendingEvent] = []
+  @safe @exclusivity(unchecked) var events: [PendingEvent] = []
   var eventCount = 0
   /// Accesses to global memory in this window that the hazard checks have not looked at, and the allocation that was
   /// written last.
-  var accesses: [GlobalAccess] = []
+  @safe @exclusivity(unchecked) var accesses: [GlobalAccess] = []
   var lastWritten: UInt64 = 0
   /// What has been asked of global memory in this window.
-  var requests = RequestQueue()
+  @safe @exclusivity(unchecked) var requests = RequestQueue()
   /// When the instruction that is being executed has its operands.
   var issueTime: UInt64 = 0
   /// When that instruction was issued.
@@ -65,6 +69,8 @@ enum Outcome {
   /// When each warp can go on; the largest number for one that cannot, and for none.
   private let slots: UnsafeMutablePointer<UInt64>
   private let slotCount: Int
+  /// The warp of each, and how many there are of a cluster.
+  @safe @exclusivity(unchecked) private var slotWarps: [Warp?]
   private let warpCount: Int
 
   /// Interprets on so many multiprocessors, which hold so many clusters at once.
@@ -81,7 +87,9 @@ enum Outcome {
     unsafe matrixWords = .allocate(capacity: 128)
     lastRegion = unsafe MemoryRegion(start: 0, byteCount: 0, base: launch.parameters)
     warpCount = Cluster.warpCount(launch) * processors.count
-    slotCount = residentClusters * warpCount
+    // A multiple of eight, which are compared at once.
+    slotCount = (residentClusters * warpCount + 7) & ~7
+    slotWarps = Array(repeating: nil, count: slotCount)
     unsafe slots = .allocate(capacity: slotCount)
     unsafe slots.initialize(repeating: .max, count: slotCount)
   }
@@ -112,7 +120,10 @@ enum Outcome {
     guard let place = clusters.firstIndex(where: { $0 == nil }) else { return }
     let cluster = unsafe Cluster(
       launch, index: index, processors: processors, clocks: clocks, slots: slots + place * warpCount)
-    for warp in cluster.warps { warp.start(at: time) }
+    for (index, warp) in cluster.warps.enumerated() {
+      slotWarps[place * warpCount + index] = warp
+      warp.start(at: time)
+    }
     if residentCount == 0 { busySince = time }
     clusters[place] = cluster
     if let trace = launch.trace { self.trace(cluster, trace, at: time) }
@@ -126,6 +137,7 @@ enum Outcome {
       close(cluster)
       if let hazards = cluster.hazards { log.merge(hazards.log) }
       clusters[place] = nil
+      for slot in place * warpCount..<(place + 1) * warpCount { slotWarps[slot] = nil }
       hasRetired = true
     }
     if hasRetired, residentCount == 0 { busyCycles += endTime - busySince }
@@ -166,7 +178,7 @@ enum Outcome {
   var warps: [Warp] { clusters.flatMap { $0?.warps ?? [] } }
 
   /// When the first warp can go on; the largest number when none can.
-  var warpTime: UInt64 { nextSlot().time }
+  var warpTime: UInt64 { unsafe sim_next_turn(slots, Int32(slotCount)).time }
 
   /// Cycles that a warp may be ahead of the others, so that not each instruction needs a choice.
   private static let slack: UInt64 = 8
@@ -191,11 +203,11 @@ enum Outcome {
     let before = instructionCount
     var hasArrived = false
     while true {
-      let arrival = events.first?.time ?? .max
-      let (slot, time, second) = nextSlot()
-      if time < min(end, arrival), let cluster = clusters[slot / warpCount] {
-        let limit = max(time + 1, min(end, arrival, second &+ Self.slack))
-        try run(cluster.warps[slot % warpCount], until: limit)
+      let arrival = events.isEmpty ? .max : events[0].time
+      let next = unsafe sim_next_turn(slots, Int32(slotCount))
+      if next.time < min(end, arrival), let warp = slotWarps[Int(next.slot)] {
+        let second = min(next.second, .max - Self.slack)
+        try run(warp, until: max(next.time + 1, min(end, arrival, second + Self.slack)))
       } else if arrival < end {
         hasArrived = true
         endTime = max(endTime, arrival)
@@ -204,24 +216,6 @@ enum Outcome {
         return hasArrived || instructionCount != before
       }
     }
-  }
-
-  /// The warp that is behind all others, its time, and that of the next; the largest number for none.
-  private func nextSlot() -> (slot: Int, time: UInt64, second: UInt64) {
-    var best = 0
-    var time = UInt64.max
-    var second = UInt64.max - Self.slack
-    for slot in 0..<slotCount {
-      let other = unsafe slots[slot]
-      if other < time {
-        second = min(second, time)
-        time = other
-        best = slot
-      } else if other < second {
-        second = other
-      }
-    }
-    return (best, time, second)
   }
 
   /// Runs a warp until it can not go on, or has reached a time.
@@ -244,23 +238,21 @@ enum Outcome {
 
   /// Runs the lanes of one fragment, until they block, part, meet others or reach a time.
   private func run(_ warp: Warp, _ place: Int, until end: UInt64) throws(SimulationError) {
-    let fragment = warp.fragments[place]
-    let frame = fragment.frame
-    let program = frame.program
-    let code = unsafe program.code.base
-    var lanes = unsafe LaneContext(frame, warp.block, scratch: scratch)
+    let (frame, mask) = (warp.fragments[place].frame, warp.fragments[place].mask)
+    let code = unsafe frame.tables.code
+    var lanes = unsafe LaneContext(frame, warp, scratch: scratch)
     var timing = unsafe InstructionClock(warp, frame)
     let hazards = warp.hazards
-    let watch = hazards != nil && frame.caller == nil ? program.watch : nil
+    let uses = unsafe hazards?.registers == nil ? nil : frame.tables.watchedUses
     let isWhole = warp.fragments.count == 1
     let others = otherIndex(warp, place)
-    var index = fragment.index
+    var index = warp.fragments[place].index
     var executed: UInt64 = 0
     defer { instructionCount += executed }
     while timing.time < end {
       let instruction = unsafe UnsafePointer(code + index)
       let predicate = unsafe instruction.pointee.predicate
-      lanes.active = predicate == .always ? fragment.mask : fragment.mask & lanes.predicate(predicate.index)
+      lanes.active = predicate == .always ? mask : mask & lanes.predicate(predicate.index)
       guard timing.issue(index) else {
         // An operand is on its way from memory: when it is there, this instruction comes again.
         leave(warp, place, index, timing, executed)
@@ -268,10 +260,10 @@ enum Outcome {
         return
       }
       executed += 1
-      if let watch, watch.useIndex[index] >= 0, let hazards {
+      if let uses = unsafe uses, unsafe uses[index] >= 0, let hazards {
         checkRegisters(
-          watch.uses[Int(watch.useIndex[index])], watch, unsafe lanes.site(instruction.pointee),
-          active: lanes.active, mask: fragment.mask, warp, hazards)
+          unsafe uses[index], unsafe lanes.site(instruction.pointee), active: lanes.active, mask: mask,
+          warp, hazards)
       }
       lanes.index = index
       if unsafe lanes.executeArithmetic(instruction) {
@@ -289,7 +281,7 @@ enum Outcome {
         timing.finish(index)
         index += 1
       } else if unsafe isWhole && instruction.pointee.opcode == .branch
-        && (lanes.active == 0 || lanes.active == fragment.mask)
+        && (lanes.active == 0 || lanes.active == mask)
       {
         index = unsafe lanes.active == 0 ? index + 1 : Int(instruction.pointee.immediate)
       } else {
@@ -297,7 +289,7 @@ enum Outcome {
         issueTime = timing.start
         slotTime = timing.slot
         let isGranted = warp.fragments[place].isGranted
-        let outcome = try unsafe execute(instruction.pointee, lanes, warp, place, program)
+        let outcome = try unsafe execute(instruction.pointee, lanes, warp, place)
         switch outcome {
         case .next:
           if isGranted { warp.fragments[place].isGranted = false }

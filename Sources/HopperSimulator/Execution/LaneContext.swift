@@ -25,16 +25,16 @@ import SimulatorKernels
   let sharedBase: UInt64
 
   /// `scratch` has room for two rows.
-  @unsafe init(_ frame: Frame, _ block: Block, scratch: UnsafeMutableRawPointer) {
+  @unsafe init(_ frame: Frame, _ warp: Warp, scratch: UnsafeMutableRawPointer) {
     unsafe registers = frame.registers
-    unsafe constants = frame.program.constants.base
+    unsafe constants = frame.tables.constants
     unsafe predicates = frame.predicates
     unsafe self.scratch = scratch
-    unsafe vectors = UnsafePointer(frame.program.code.vectors)
-    firstSite = Int32(frame.program.firstSite)
+    unsafe vectors = frame.tables.vectors
+    firstSite = frame.tables.firstSite
     scoreboard = frame.scoreboard
-    shared = block.sharedRegion
-    sharedBase = UInt64(block.rank) << AddressWindow.sharedBits
+    shared = warp.shared
+    sharedBase = warp.sharedBase
   }
 
   /// The block's rank in its cluster.

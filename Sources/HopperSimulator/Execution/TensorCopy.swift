@@ -22,9 +22,8 @@ extension Interpreter {
       throw error(
         .badOperand("\(i.extraCount) coordinates for a tensor map of rank \(map.rank)"), i, warp, place)
     }
-    let vectors = unsafe warp.fragments[place].frame.program.code.vectors
     let start = (0..<map.rank).map { dimension in
-      Int(Int32(bitPattern: lanes.word(unsafe vectors[Int(i.extra) + dimension], lane)))
+      Int(Int32(bitPattern: lanes.word(unsafe lanes.vectors[Int(i.extra) + dimension], lane)))
     }
     return TensorBox(map: map, start: start)
   }

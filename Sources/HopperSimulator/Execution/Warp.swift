@@ -2,6 +2,7 @@
 /// function makes another.
 @safe final class Frame {
   let program: Program
+  let tables: ProgramTables
   let caller: Frame?
   /// The call that made it; nil of the kernel's.
   let site: CallSite?
@@ -19,6 +20,7 @@
   /// The variables of a called function come behind its caller's.
   init(_ program: Program, caller: Frame? = nil, site: CallSite? = nil, returnIndex: Int = 0) {
     self.program = program
+    tables = ProgramTables(program)
     self.caller = caller
     self.site = site
     self.returnIndex = returnIndex
@@ -77,6 +79,9 @@ struct Fragment {
   var wait = Wait.nothing
   /// What a blocked instruction has to write when it goes on, and whether it may.
   var isGranted = false
+
+  /// Whether it waits for nothing.
+  var isFree: Bool { if case .nothing = wait { true } else { false } }
 }
 
 /// A warp of a block.
@@ -87,7 +92,7 @@ struct Fragment {
   let threads: UInt32
   /// Lanes that have not exited.
   var live: UInt32
-  var fragments: [Fragment]
+  @safe @exclusivity(unchecked) var fragments: [Fragment]
   /// When it may issue its next instruction, in cycles.
   var time: UInt64 = 0
   /// When it has started.
@@ -99,6 +104,9 @@ struct Fragment {
   var windowPlace = 0
   /// Where its time has gone.
   let profile: WarpProfile
+  /// Its block's shared memory but for the system's bytes, and where that begins in the cluster's.
+  let shared: MemoryRegion
+  let sharedBase: UInt64
   /// The multiprocessor that it is on, and which of its schedulers.
   let clock: ProcessorClock
   let scheduler: Int
@@ -133,6 +141,8 @@ struct Fragment {
     slot: UnsafeMutablePointer<UInt64>
   ) {
     self.block = block
+    shared = block.sharedRegion
+    sharedBase = UInt64(block.rank) << AddressWindow.sharedBits
     self.clock = clock
     scheduler = index % ProcessorClock.schedulerCount
     unsafe self.slot = slot
@@ -178,7 +188,13 @@ struct Fragment {
 
   /// Tells the interpreter when the warp goes on: after every change of its time and of what it waits for.
   func publish() {
-    unsafe slot.pointee = live != 0 && fragments.contains { $0.wait == .nothing } ? time : .max
+    unsafe slot.pointee = live != 0 && canGoOn ? time : .max
+  }
+
+  /// Whether some of its lanes wait for nothing.
+  private var canGoOn: Bool {
+    for place in fragments.indices where fragments[place].isFree { return true }
+    return false
   }
 
   /// Lets lanes go on that wait for something, at a time or later.
@@ -228,6 +244,7 @@ struct Fragment {
   /// Lanes that have had many turns while others wait let these go first, so that lanes that spin do not keep from
   /// running those that they wait for.
   func nextFragment() -> Int? {
+    if fragments.count == 1 { return fragments[0].isFree ? 0 : nil }
     var best: Int?
     for (place, fragment) in fragments.enumerated() where fragment.wait == .nothing {
       guard let chosen = best else {

@@ -5,7 +5,7 @@ final class ProductGroups {
   /// Products that the warp has executed: the number of the next.
   private(set) var executedCount = 0
   /// For each committed group that the warp has not waited for, how many products it had executed.
-  private var committed: [Int] = []
+  @safe @exclusivity(unchecked) private var committed: [Int] = []
   /// How many products the warp has waited for.
   private(set) var waitedCount = 0
   /// Groups that it has committed, and those of them that it has waited for.
@@ -51,16 +51,16 @@ final class ProductGroups {
   }
 
   private let warps: ArraySlice<Warp>
-  private var open: [Open] = []
+  @safe @exclusivity(unchecked) private var open: [Open] = []
   /// Products that have begun: the number of the first open one.
   private(set) var begunCount = 0
   /// Memory for B that no open product needs.
-  private var free: [OperandMemory] = []
+  @safe @exclusivity(unchecked) private var free: [OperandMemory] = []
   /// Products whose end is known, and when the results of those that somebody may still wait for are there.
   private(set) var endedCount = 0
-  private var results: [UInt64] = []
+  @safe @exclusivity(unchecked) private var results: [UInt64] = []
   /// Begun products that the tensor cores have not taken, and when they are done with the last one that they took.
-  var queue: [TensorProduct] = []
+  @safe @exclusivity(unchecked) var queue: [TensorProduct] = []
   var tensorEnd: UInt64 = 0
 
   init(_ warps: ArraySlice<Warp>) {

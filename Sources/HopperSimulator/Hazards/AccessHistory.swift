@@ -60,9 +60,9 @@ final class HistoryList {
 
   /// First that of words which nobody has touched, then that of words which something has written that conflicts with
   /// nothing. Two numbers may stand for equal histories.
-  private var histories = [History(), History(initialised: 0xF)]
+  @safe @exclusivity(unchecked) private var histories = [History(), History(initialised: 0xF)]
   /// Of all histories: few arrays make them cheap to make and to forget.
-  private var accesses: [Access] = []
+  @safe @exclusivity(unchecked) private var accesses: [Access] = []
 
   /// Forgets all but the first two.
   func removeAll() {

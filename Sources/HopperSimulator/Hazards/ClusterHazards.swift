@@ -16,7 +16,7 @@ final class ClusterHazards {
   /// Its order among other clusters.
   let global: GlobalState
   /// The mbarriers by shared address.
-  var objects: [UInt64: ObjectHazards] = [:]
+  @safe @exclusivity(unchecked) var objects: [UInt64: ObjectHazards] = [:]
   /// What atomic and other ordered accesses to an address of shared memory have published.
   private var locations: [UInt64: Causality] = [:]
   /// Arrived at the cluster's barrier in this phase, and in the last.
@@ -194,7 +194,7 @@ final class BlockHazards {
   /// What its warps that have exited had seen.
   var exited = Causality()
   /// The products of each warpgroup.
-  var products: [ProductHazards?]
+  @safe @exclusivity(unchecked) var products: [ProductHazards?]
   /// The last access of each agent of other blocks.
   var remote: [Int32: Access] = [:]
 
@@ -225,7 +225,7 @@ final class WarpHazards {
   let cluster: ClusterHazards
   let agent: Int
   /// What is ordered before its next instruction, its own ones included.
-  var causality = Causality()
+  @safe @exclusivity(unchecked) var causality = Causality()
   /// How often it has published what it has done.
   private(set) var time: UInt32 = 1
   /// Its `cp.async`, and its bulk copies out of shared memory.

@@ -9,7 +9,7 @@
     var access: Access
   }
 
-  private var histories = HistoryList()
+  @safe @exclusivity(unchecked) private var histories = HistoryList()
   /// Memory for the histories that are kept when others are forgotten.
   private var spare = HistoryList()
   /// Histories after which those that no word has any more are forgotten. Few, so that they stay in the processor's cache.

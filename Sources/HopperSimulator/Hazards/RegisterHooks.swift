@@ -1,11 +1,11 @@
 /// Where the interpreter tells the hazard checks of registers.
 extension Interpreter {
-  /// An instruction is about to be executed that names followed registers.
+  /// An instruction is about to be executed that names followed registers; `number` is that of its use.
   func checkRegisters(
-    _ use: RegisterWatch.Use, _ watch: RegisterWatch, _ site: Int32, active: UInt32, mask: UInt32,
-    _ warp: Warp, _ hazards: WarpHazards
+    _ number: Int32, _ site: Int32, active: UInt32, mask: UInt32, _ warp: Warp, _ hazards: WarpHazards
   ) {
     guard let state = hazards.registers else { return }
+    let (watch, use) = (state.watch, state.use(number))
     if watch.hasUndefined {
       if let name = use.guardRegister, state.isUndefined(name, mask) {
         report(.uninitialisedRegister, watch.names[name], site, hazards, "guards it, and was never written")
@@ -37,10 +37,9 @@ extension Interpreter {
 
   /// A warp executes a `wgmma`: its registers.
   func checkProductRegisters(_ site: Int32, _ index: Int, adds: Bool, _ warp: Warp, _ hazards: WarpHazards) {
-    guard let watch = launch.program.watch, watch.useIndex[index] >= 0, let state = hazards.registers else {
-      return
-    }
-    let use = watch.uses[Int(watch.useIndex[index])]
+    guard let state = hazards.registers, unsafe state.watch.useIndex[index] >= 0 else { return }
+    let watch = state.watch
+    let use = unsafe state.use(watch.useIndex[index])
     if let register = state.unfenced(use) {
       hazards.cluster.report(
         .missingRegisterFence, hazards.access(.read, site),

@@ -18,17 +18,19 @@
     var site: Int32
   }
 
-  private let watch: RegisterWatch
+  let watch: RegisterWatch
+  private let numbers: UnsafeMutablePointer<Int>
   private let registers: UnsafeMutablePointer<Register>
   private var fenceCount: UInt32 = 0
   /// The newest of the products in a row that have the same accumulators: what it did to these is noted when another
   /// instruction wants to know.
-  private var newest: Product?
+  @safe @exclusivity(unchecked) private var newest: Product?
   /// Products so far.
   private var productCount: UInt32 = 0
 
   init(_ watch: RegisterWatch) {
     self.watch = watch
+    unsafe numbers = watch.numbers
     unsafe registers = .allocate(capacity: watch.names.count)
     for (place, mayBeUndefined) in watch.mayBeUndefined.enumerated() {
       unsafe (registers + place).initialize(to: Register(defined: mayBeUndefined ? 0 : .max))
@@ -43,10 +45,18 @@
     @inline(__always) set { unsafe registers[number] = newValue }
   }
 
+  /// The register of a place in the lists of the watch.
+  @inline(__always)
+  private func register(at place: Int) -> Int { unsafe numbers[place] }
+
+  /// What an instruction does, by the number of its use.
+  @inline(__always)
+  func use(_ number: Int32) -> RegisterWatch.Use { unsafe watch.uses[Int(number)] }
+
   /// The first register of a list that is so.
   @inline(__always)
   private func first(_ list: Range<Int>, where condition: (Register) -> Bool) -> Int? {
-    for place in list where condition(self[watch.numbers[place]]) { return watch.numbers[place] }
+    for place in list where condition(self[register(at: place)]) { return register(at: place) }
     return nil
   }
 
@@ -57,7 +67,7 @@
     guard let product = newest else { return }
     newest = nil
     for place in product.use.accumulators {
-      self[watch.numbers[place]] = Register(
+      self[register(at: place)] = Register(
         product: product.number, fencesAtWrite: 0, site: product.site, defined: .max)
     }
   }
@@ -87,7 +97,7 @@
     if use.role == .copy, !use.reads.isEmpty {
       written.fencesAtWrite = 0
       for place in use.reads {
-        let source = self[watch.numbers[place]]
+        let source = self[register(at: place)]
         if source.product > written.product || place == use.reads.lowerBound {
           (written.product, written.site) = (source.product, source.site)
         }
@@ -95,7 +105,7 @@
       }
     }
     for place in use.writes {
-      let number = watch.numbers[place]
+      let number = register(at: place)
       let kept = self[number].defined & ~active
       self[number] = written
       self[number].defined |= kept
@@ -130,7 +140,7 @@
     productCount = number
     for place in use.operands {
       // Other products may have read it too.
-      let operand = watch.numbers[place]
+      let operand = register(at: place)
       self[operand].product = number
       self[operand].site = site
       self[operand].fencesAtWrite = max(1, self[operand].fencesAtWrite)
@@ -146,7 +156,7 @@
     let needsAny = use.role == .selection && use.reads.count > 1
     var (some, all) = (UInt32(0), UInt32.max)
     for place in use.reads {
-      let missing = ~self[watch.numbers[place]].defined
+      let missing = ~self[register(at: place)].defined
       (some, all) = (some | missing, all & missing)
     }
     return needsAny ? all : some

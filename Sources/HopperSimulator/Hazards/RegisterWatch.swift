@@ -2,7 +2,9 @@ import PTX
 
 /// Registers of a kernel that the hazard checks follow while it runs, and the instructions that name them: registers
 /// that `wgmma` uses, and those that may be read before they are written. Other instructions cost nothing.
-final class RegisterWatch: Sendable {
+///
+/// It does not change, so that all warps read it. What they read often lies at a fixed place, see `ProgramTables`.
+@safe final class RegisterWatch: @unchecked Sendable {
   /// How an instruction uses what it reads.
   enum Role: Sendable {
     /// It only moves values.
@@ -33,10 +35,10 @@ final class RegisterWatch: Sendable {
   }
 
   /// By decoded instruction, the number of its use; -1 for none.
-  let useIndex: [Int32]
-  let uses: [Use]
+  let useIndex: UnsafeMutablePointer<Int32>
+  let uses: UnsafeMutablePointer<Use>
   /// The followed registers that instructions name.
-  let numbers: [Int]
+  let numbers: UnsafeMutablePointer<Int>
   /// Of each followed register.
   let names: [String]
   let isOfProducts: [Bool]
@@ -49,16 +51,16 @@ final class RegisterWatch: Sendable {
   /// Nil when there is nothing to follow.
   init?(_ decoder: Decoder) {
     let list = decoder.list
-    let uses = zip(list.instructions, list.forms).map { RegisterUse($0, $1) }
+    let registerUses = zip(list.instructions, list.forms).map { RegisterUse($0, $1) }
     let roles = zip(list.instructions, list.forms).map { Self.role($0, $1) }
     var products: Set<RegisterID> = []
     for (instruction, role) in zip(list.instructions, roles) where role == .product {
       products.formUnion(instruction.operands[0].registers)
       if case .vector = instruction.operands[1] { products.formUnion(instruction.operands[1].registers) }
     }
-    Self.spread(&products, uses, roles) { $0 == .copy }
+    Self.spread(&products, registerUses, roles) { $0 == .copy }
     var undefined = Set(decoder.allocation.liveAtEntry)
-    Self.spread(&undefined, uses, roles) { $0 != .decision && $0 != .product }
+    Self.spread(&undefined, registerUses, roles) { $0 != .decision && $0 != .product }
     let followed = products.union(undefined).sorted { $0.index < $1.index }
     if followed.isEmpty { return nil }
     let places = Dictionary(uniqueKeysWithValues: followed.enumerated().map { ($1, $0) })
@@ -69,7 +71,7 @@ final class RegisterWatch: Sendable {
     var lists = RegisterLists()
     var found: [Use] = []
     var useOfStatement = [Int32](repeating: -1, count: list.instructions.count + 1)
-    for (statement, use) in uses.enumerated() {
+    for (statement, use) in registerUses.enumerated() {
       let instruction = list.instructions[statement]
       var known = Use(role: roles[statement])
       known.guardRegister = instruction.predicate.flatMap { places[$0.predicate] }
@@ -88,16 +90,23 @@ final class RegisterWatch: Sendable {
       useOfStatement[statement] = Int32(found.count)
       found.append(known)
     }
-    self.uses = found
-    numbers = lists.numbers
+    unsafe uses = UnsafeMutablePointer.copying(found)
+    unsafe numbers = UnsafeMutablePointer.copying(lists.numbers)
     let results = Set(found.flatMap { lists.numbers[$0.accumulators] })
     hasResultsAsOperands = found.contains { !results.isDisjoint(with: lists.numbers[$0.operands]) }
     // Of the instructions that stand for one of PTX, the last counts.
-    useIndex = decoder.code.indices.map { index in
+    let useOfInstruction = decoder.code.indices.map { index in
       let statement = decoder.code[index].statement
       let isLast = index + 1 == decoder.code.count || decoder.code[index + 1].statement != statement
       return isLast ? useOfStatement[Int(statement)] : -1
     }
+    unsafe useIndex = UnsafeMutablePointer.copying(useOfInstruction)
+  }
+
+  deinit {
+    unsafe useIndex.deallocate()
+    unsafe uses.deallocate()
+    unsafe numbers.deallocate()
   }
 
   /// Adds what instructions of some roles write from registers of the set.

@@ -10,7 +10,7 @@ import SimulatorKernels
   /// How often numbers have been replaced by others.
   private var changeCount = 0
   /// The last operands of `wgmma` that were read without conflict: A and B of a product, mostly.
-  private var operands: [OperandRead?] = [nil, nil]
+  @safe @exclusivity(unchecked) private var operands: [OperandRead?] = [nil, nil]
   private var nextOperand = 0
 
   init(byteCount: Int) {

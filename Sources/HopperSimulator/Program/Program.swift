@@ -48,6 +48,31 @@ final class Program: Sendable {
   }
 }
 
+/// Where a program's tables lie in memory. They live as long as the program, but this does not hold it: threads that count
+/// references to one object at the same time keep each other waiting.
+@safe struct ProgramTables {
+  let code: UnsafeMutablePointer<DecodedInstruction>
+  let timing: UnsafeMutablePointer<TimedInstruction>
+  let timedRegisters: UnsafeMutablePointer<Int32>
+  let vectors: UnsafePointer<Int32>
+  let constants: UnsafeMutableRawPointer
+  /// Of each instruction, see `RegisterWatch`; nil when nothing is followed.
+  let watchedUses: UnsafePointer<Int32>?
+  /// The number of the program's first instruction among all of the module.
+  let firstSite: Int32
+
+  init(_ program: Program) {
+    let code = program.code
+    unsafe self.code = code.base
+    unsafe timing = code.timing
+    unsafe timedRegisters = code.timedRegisters
+    unsafe vectors = UnsafePointer(code.vectors)
+    unsafe constants = program.constants.base
+    unsafe watchedUses = program.watch.map { unsafe UnsafePointer($0.useIndex) }
+    firstSite = Int32(program.firstSite)
+  }
+}
+
 /// Decoded instructions at a fixed place in memory.
 @safe final class DecodedCode: @unchecked Sendable {
   let count: Int
@@ -62,17 +87,11 @@ final class Program: Sendable {
 
   init(_ decoder: Decoder, _ regions: RegionTable) {
     count = decoder.code.count
-    unsafe base = Self.copy(decoder.code)
-    unsafe vectors = Self.copy(decoder.vectors)
+    unsafe base = UnsafeMutablePointer.copying(decoder.code)
+    unsafe vectors = UnsafeMutablePointer.copying(decoder.vectors)
     let (timing, registers) = TimedInstruction.table(decoder, regions)
-    unsafe self.timing = Self.copy(timing)
-    unsafe timedRegisters = Self.copy(registers)
-  }
-
-  private static func copy<T: BitwiseCopyable>(_ values: [T]) -> UnsafeMutablePointer<T> {
-    let memory = UnsafeMutablePointer<T>.allocate(capacity: max(1, values.count))
-    for (index, value) in values.enumerated() { unsafe (memory + index).initialize(to: value) }
-    return unsafe memory
+    unsafe self.timing = UnsafeMutablePointer.copying(timing)
+    unsafe timedRegisters = UnsafeMutablePointer.copying(registers)
   }
 
   deinit {
@@ -124,5 +143,14 @@ struct ConstantPool {
       rows.append(Array(repeating: words[0], count: 32))
     }
     return slot
+  }
+}
+
+extension UnsafeMutablePointer {
+  /// Values without references in memory of their own, which the caller deallocates.
+  @unsafe static func copying(_ values: [Pointee]) -> Self {
+    let memory = Self.allocate(capacity: max(1, values.count))
+    for (index, value) in values.enumerated() { unsafe (memory + index).initialize(to: value) }
+    return unsafe memory
   }
 }

@@ -7,5 +7,6 @@
 #include "simulator_halves.h"
 #include "simulator_integers.h"
 #include "simulator_matrices.h"
+#include "simulator_turns.h"
 
 #endif
