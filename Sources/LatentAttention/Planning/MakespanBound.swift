@@ -104,8 +104,14 @@ struct MakespanBound {
       pieceCount += pieces
       position += 1
     }
-    if pieceCount == 0, tilesCollide(capacity) { work += lowestPrices.cut }
-    work += max(0, waste + wasteOfWholeTiles(from: position, capacity: capacity))
+    let wasteOfWholes = wasteOfWholeTiles(from: position, capacity: capacity)
+    waste += wasteOfWholes.total
+    if pieceCount == 0, tilesCollide(capacity) {
+      work += lowestPrices.cut
+      // The tile that is cut may be one whose cut or waste is counted.
+      waste -= wasteOfWholes.largest
+    }
+    work += max(0, waste)
     // Where all gaps are wasted, both sides are the same but for their own rounding.
     guard work <= capacity * Double(workerCount) * (1 + 1e-9) else { return true }
     return loads?.areOverfull(capacity: capacity) ?? false
@@ -121,15 +127,20 @@ struct MakespanBound {
     return false
   }
 
-  private func wasteOfWholeTiles(from first: Int, capacity: Double) -> Double {
+  private func wasteOfWholeTiles(
+    from first: Int, capacity: Double
+  ) -> (total: Double, largest: Double) {
     // Below this, two of the tiles might share a worker.
-    guard capacity > 2 * smallestPiece else { return 0 }
-    var waste = 0.0
+    guard capacity > 2 * smallestPiece else { return (0, 0) }
+    var total = 0.0
+    var largest = 0.0
     for tile in tilesByCost[first...] {
       let gap = capacity - tileCosts[tile]
       guard gap < smallestPiece else { break }
-      waste += min(gap, lowestPrices.cut)
+      let waste = min(gap, lowestPrices.cut)
+      total += waste
+      largest = max(largest, waste)
     }
-    return waste
+    return (total, largest)
   }
 }

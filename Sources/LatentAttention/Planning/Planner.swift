@@ -45,9 +45,7 @@ public struct Planner: Sendable {
   ///   (row, key) pairs, or for a policy that does not cover every tile exactly once.
   /// - Complexity: O(n log n) for `n` pieces and workers with the policies of this package.
   public func plan(_ batch: Batch, geometry: AttentionGeometry) throws(ProblemError) -> AttentionPlan {
-    let problem = PlanningProblem(
-      tiles: try makeTiles(batch, headCount: geometry.headCount), tileRows: tileRows,
-      workerCount: workerCount, costModel: costModel)
+    let problem = try problem(batch, geometry: geometry)
     let assembly = try PlanAssembly(problem: problem, assignments: policy.assignPieces(problem))
     return AttentionPlan(
       geometry: geometry, batch: batch, pieces: assembly.pieces, pieceOffsets: assembly.pieceOffsets,
@@ -55,6 +53,24 @@ public struct Planner: Sendable {
       partialRowCount: assembly.partialRowCount,
       statistics: assembly.statistics(
         policy: policy.name, problem: problem, latentWidth: geometry.latentWidth))
+  }
+
+  /// A lower bound on the makespan of any plan for the batch, by a linear programme: at least
+  /// `PlanStatistics.lowerBound`, and where all tiles have the same rows and pieces are a few key groups long,
+  /// usually the best makespan there is. Takes milliseconds to a tenth of a second: it is for judging policies.
+  ///
+  /// - Parameter makespan: that of any plan for the batch with this planner's workers, tiles and costs.
+  /// - Throws: `ProblemError` as `plan`.
+  public func tightenedBound(
+    _ batch: Batch, geometry: AttentionGeometry, below makespan: Double
+  ) throws(ProblemError) -> Double {
+    try problem(batch, geometry: geometry).tightenedBound(below: makespan)
+  }
+
+  private func problem(_ batch: Batch, geometry: AttentionGeometry) throws(ProblemError) -> PlanningProblem {
+    PlanningProblem(
+      tiles: try makeTiles(batch, headCount: geometry.headCount), tileRows: tileRows,
+      workerCount: workerCount, costModel: costModel)
   }
 
   /// Row tiles, request by request. A tile ends where the request's rows do; heads and tiles need not

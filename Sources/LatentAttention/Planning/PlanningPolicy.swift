@@ -85,6 +85,14 @@ public struct PlanningProblem: Sendable {
         workerCount: workerCount, costModel: costModel, loads: loads
       ).value
   }
+
+  /// A bound as good as `lowerBound` or better, at most `makespan`, which must be that of some assignment: where
+  /// all tiles have the same rows and pieces are a few groups long, usually the best makespan itself. For judging
+  /// policies: milliseconds to a tenth of a second.
+  package func tightenedBound(below makespan: Double) -> Double {
+    guard let loads, lowerBound > 0, makespan > lowerBound else { return lowerBound }
+    return max(lowerBound, loads.tightened(lowerBound, below: makespan))
+  }
 }
 
 /// The policies by the names that commands take.

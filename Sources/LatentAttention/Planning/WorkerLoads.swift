@@ -188,6 +188,29 @@ struct WorkerLoads {
     }
   }
 
+  /// The largest bound that `PatternProgramme` proves: at least `bound`, which must be one, and at most `makespan`,
+  /// which a plan must have. O(log loads) programmes.
+  func tightened(_ bound: Double, below makespan: Double) -> Double {
+    var possible: [Double] = []
+    var load = smallestLoad(atLeast: bound * (1 - 1e-9))
+    while load < makespan * (1 - 1e-9), load < Double(Self.mostGroups) * prices.group {
+      possible.append(load)
+      load = smallestLoad(atLeast: load * (1 + 1e-7))
+    }
+    // What fits into a load fits into a larger one too, but for cuts that end where a piece may: each refutation
+    // holds by itself.
+    var refuted = -1
+    var open = possible.count
+    while open - refuted > 1 {
+      let middle = (refuted + open) / 2
+      var programme = PatternProgramme(
+        sizes: sizes, prices: prices, workerCount: workerCount, capacity: possible[middle] * (1 + 1e-9))
+      if programme?.areTooMany() ?? false { refuted = middle } else { open = middle }
+    }
+    guard refuted >= 0 else { return bound }
+    return open < possible.count ? possible[open] : min(makespan, load)
+  }
+
   /// What a worker has, and the groups that it then has room for.
   private struct Pattern {
     let wholes: Int
