@@ -89,15 +89,22 @@ extension Interpreter {
     return .next
   }
 
+  /// What the lanes of a load or store access, and the memory that has all of it, if one does.
+  @inline(__always)
+  private func vectors(
+    _ i: DecodedInstruction, _ lanes: LaneContext, _ warp: Warp, _ place: Int
+  ) throws(SimulationError) -> (access: MemoryAccess, region: MemoryRegion?) {
+    let byteCount = Int(i.elementBytes) * Int(i.elementCount)
+    let access = unsafe MemoryAccess(i, lanes, byteCount: byteCount, in: addresses)
+    return (access, try region(access, i, lanes, warp, place))
+  }
+
   func load(
     _ i: DecodedInstruction, _ lanes: LaneContext, _ warp: Warp, _ place: Int, _ hazards: WarpHazards?
   ) throws(SimulationError) {
-    let elementBytes = Int(i.elementBytes)
-    let count = Int(i.elementCount)
-    let isWide = i.operation & LoadFlag.wide != 0
-    let access = unsafe MemoryAccess(i, lanes, byteCount: elementBytes * count, in: addresses)
-    let region = try region(access, i, lanes, warp, place)
-    for element in 0..<count {
+    let (elementBytes, isWide) = (Int(i.elementBytes), i.operation & LoadFlag.wide != 0)
+    let (access, region) = try vectors(i, lanes, warp, place)
+    for element in 0..<Int(i.elementCount) {
       let slot = unsafe lanes.vectors[Int(i.extra) + element]
       let offset = element * elementBytes
       if !isWide, elementBytes == 4, lanes.active == .max, let region {
@@ -142,12 +149,9 @@ extension Interpreter {
   func store(
     _ i: DecodedInstruction, _ lanes: LaneContext, _ warp: Warp, _ place: Int, _ hazards: WarpHazards?
   ) throws(SimulationError) {
-    let elementBytes = Int(i.elementBytes)
-    let count = Int(i.elementCount)
-    let isWide = i.operation & LoadFlag.wide != 0
-    let access = unsafe MemoryAccess(i, lanes, byteCount: elementBytes * count, in: addresses)
-    let region = try region(access, i, lanes, warp, place)
-    for element in 0..<count {
+    let (elementBytes, isWide) = (Int(i.elementBytes), i.operation & LoadFlag.wide != 0)
+    let (access, region) = try vectors(i, lanes, warp, place)
+    for element in 0..<Int(i.elementCount) {
       let slot = unsafe lanes.vectors[Int(i.extra) + element]
       let offset = element * elementBytes
       if !isWide, elementBytes == 4, lanes.active == .max, let region {

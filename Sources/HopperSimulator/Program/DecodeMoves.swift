@@ -14,7 +14,7 @@ extension Decoder {
     }
     if type == .b128 { return decodeWideMove() }
     if case .vector(let parts) = operands[1] { return decodePacking(parts, type) }
-    if case .vector(let parts) = operands[0] { return decodeUnpacking(parts, type) }
+    if case .vector = operands[0] { return decodeUnpacking(type) }
     guard let d = destination(0), let a = source(1, type) else { return false }
     emit(type.bitCount == 64 ? .copy64 : .copy32) {
       $0.isWide = type.bitCount == 64
@@ -52,30 +52,28 @@ extension Decoder {
     return true
   }
 
-  /// `mov.b64 d, {a, b}`: `elementBytes` of each part; the first is lowest.
-  mutating func decodePacking(_ parts: [Operand], _ type: ScalarType) -> Bool {
-    let partBits = type.bitCount / max(1, parts.count)
-    guard let d = destination(0), [8, 16, 32].contains(partBits), type.bitCount <= 64,
-      let rows = sources(operands[1], partBits == 32 ? .b32 : .b16)
-    else { return false }
-    let (extra, count) = append(rows)
-    emit(.packVector) {
-      $0.d = d
-      $0.isWide = type.bitCount == 64
-      $0.elementBytes = UInt8(partBits / 8)
-      ($0.extra, $0.extraCount) = (extra, count)
-    }
-    return true
+  /// `mov.b64 d, {a, b}`.
+  private mutating func decodePacking(_ parts: [Operand], _ type: ScalarType) -> Bool {
+    let isWord = type.bitCount == 32 * parts.count
+    guard let d = destination(0), let rows = sources(operands[1], isWord ? .b32 : .b16) else { return false }
+    return emitParts(.packVector, rows, of: type) { $0.d = d }
   }
 
-  mutating func decodeUnpacking(_ parts: [Operand], _ type: ScalarType) -> Bool {
-    let partBits = type.bitCount / max(1, parts.count)
-    guard [8, 16, 32].contains(partBits), type.bitCount <= 64, let a = source(1, type),
-      let rows = destinations(operands[0])
-    else { return false }
+  /// `mov.b64 {a, b}, d`.
+  private mutating func decodeUnpacking(_ type: ScalarType) -> Bool {
+    guard let a = source(1, type), let rows = destinations(operands[0]) else { return false }
+    return emitParts(.unpackVector, rows, of: type) { $0.a = a }
+  }
+
+  /// A move between a register and those of its parts, `elementBytes` each; the first is lowest.
+  private mutating func emitParts(
+    _ opcode: Opcode, _ rows: [Int32], of type: ScalarType, _ setWhole: (inout DecodedInstruction) -> Void
+  ) -> Bool {
+    let partBits = type.bitCount / max(1, rows.count)
+    guard [8, 16, 32].contains(partBits), type.bitCount <= 64 else { return false }
     let (extra, count) = append(rows)
-    emit(.unpackVector) {
-      $0.a = a
+    emit(opcode) {
+      setWhole(&$0)
       $0.isWide = type.bitCount == 64
       $0.elementBytes = UInt8(partBits / 8)
       ($0.extra, $0.extraCount) = (extra, count)
