@@ -24,14 +24,42 @@ struct DecodeParts<Element: DecodeElement> {
     }
   }
 
-  /// What the loading warpgroup does.
-  func load() {
-    Loader(k, call, memory, variant, boxes: boxes).run()
-    k.launchDependents()
+  /// A warpgroup that computes scores beside those that hold the output.
+  struct ScoreRole {
+    let registers: Int
+    let compute: () -> Void
+  }
+
+  /// Records what the warpgroups do: the first two hold half of the output each, the left columns and the right, and
+  /// merge in the end; the last one loads.
+  ///
+  /// `registers` are those of a thread. `hold` is what a warpgroup does for the block's pieces.
+  func record(
+    holders name: String, registers: Int, scores: ScoreRole? = nil, loaderRegisters: Int,
+    hold: @escaping (_ half: Int) -> Void
+  ) {
+    memory.setUp(k)
+    k.warpgroups { roles in
+      roles.warpgroups(0..<2, name, registers: .increase(to: registers)) { half in
+        k.if(half == 0, isUniform: true, { hold(0) }, else: { hold(1) })
+        k.launchDependents()
+        mergeInPlace()
+      }
+      if let scores {
+        roles.warpgroup(2, "scores", registers: .decrease(to: scores.registers)) {
+          scores.compute()
+          k.launchDependents()
+        }
+      }
+      roles.warpgroup(scores == nil ? 2 : 3, "load", registers: .decrease(to: loaderRegisters)) {
+        Loader(k, call, memory, variant, boxes: boxes).run()
+        k.launchDependents()
+      }
+    }
   }
 
   /// The second stage in the same launch, once all blocks have done their pieces.
-  func mergeInPlace() {
+  private func mergeInPlace() {
     let counter = call[CallLayout.standard.arrivedBlocks]
     k.if(counter.address64() != 0, isUniform: true) {
       k.region("grid_barrier") {

@@ -15,21 +15,9 @@ struct FourWarpgroupPipeline<Element: DecodeElement> {
   let parts: DecodeParts<Element>
 
   func record() {
-    let k = parts.k
-    parts.memory.setUp(k)
-    k.warpgroups { roles in
-      roles.warpgroups(0..<2, "values", registers: .increase(to: 168)) { half in
-        k.if(
-          half == 0, isUniform: true, { ValueAdder(parts, half: 0).run() },
-          else: { ValueAdder(parts, half: 1).run() })
-        k.launchDependents()
-        parts.mergeInPlace()
-      }
-      roles.warpgroup(2, "scores", registers: .decrease(to: 112)) {
-        ScoreKeeper(parts).run()
-        k.launchDependents()
-      }
-      roles.warpgroup(3, "load", registers: .decrease(to: 64)) { parts.load() }
+    let scores = DecodeParts<Element>.ScoreRole(registers: 112) { ScoreKeeper(parts).run() }
+    parts.record(holders: "values", registers: 168, scores: scores, loaderRegisters: 64) {
+      ValueAdder(parts, half: $0).run()
     }
   }
 
@@ -50,10 +38,10 @@ private struct ScoreKeeper<Element: DecodeElement> {
   let thread: Value<U32>
   let scores: Fragment<F32>
   let softmax: Softmax
+  let queries: QueryReader<Element>
   /// Of both places of tiles.
   let scoreProducts: [ScoreProduct<Element>]
-  /// Parities of the phases in which the queries, and the tiles, are there.
-  let queriesPhase: Mutable<U32>
+  /// Parities of the phases in which the tiles are there.
   let keysPhases: [Mutable<U32>]
 
   init(_ parts: DecodeParts<Element>) {
@@ -63,10 +51,10 @@ private struct ScoreKeeper<Element: DecodeElement> {
     thread = k.let("score_thread", k.threadIndex() % 128)
     scores = k.fragment("scores", F32.self, count: 32)
     softmax = Softmax(k, thread: thread)
+    queries = QueryReader(parts, thread: thread)
     scoreProducts = (0..<2).map { side in
       ScoreProduct(k: parts.k, memory: parts.memory, side: side, panelCount: parts.variant.panelCount)
     }
-    queriesPhase = k.variable("queries_phase", 0)
     keysPhases = [k.variable("even_phase", 0), k.variable("odd_phase", 0)]
   }
 
@@ -74,15 +62,12 @@ private struct ScoreKeeper<Element: DecodeElement> {
     forEachPiece(k, call) { piece in
       k.if(piece.tileCount > 0, isUniform: true) {
         softmax.start(piece, call)
-        multiply(piece)
+        queries.read(piece) { multiply(piece, $0) }
       }
     }
   }
 
-  private func multiply(_ piece: LoadedPiece) {
-    let firstUnseen = k.let("first_unseen", piece.firstUnseenKey(k, call))
-    memory.queriesFull.wait(parity: queriesPhase.value)
-    queriesPhase ^= 1
+  private func multiply(_ piece: LoadedPiece, _ firstUnseen: Value<S32>) {
     forEachTile(k, of: piece) { side, start in
       k.region("scores") {
         scoreProducts[side].start(scores, phase: keysPhases[side].value)
@@ -102,7 +87,6 @@ private struct ScoreKeeper<Element: DecodeElement> {
         k.arriveThreads(NamedBarrier.ofTile(side), count: FourWarpgroupPipeline<Element>.meetingThreadCount)
       }
     }
-    k.when(thread % 32 == 0) { memory.queriesEmpty.arrive() }
   }
 }
 
@@ -111,31 +95,18 @@ private struct ValueAdder<Element: DecodeElement> {
   let k: KernelBuilder
   let call: ParameterStruct
   let memory: DecodeMemory<Element>
-  /// Which of the two it is: 0 has the left columns.
-  let half: Int
-  let thread: Value<U32>
-  let isFirstLane: Value<Pred>
-  let softmax: Softmax
-  let valueProduct: ValueProduct<Element>
-  let epilogue: Epilogue<Element>
+  let holder: OutputHolder<Element>
 
   init(_ parts: DecodeParts<Element>, half: Int) {
     k = parts.k
     call = parts.call
     memory = parts.memory
-    self.half = half
-    thread = k.let("consumer_thread", k.threadIndex() % 128)
-    isFirstLane = k.let("is_first_lane", thread % 32 == 0)
-    softmax = Softmax(k, thread: thread)
-    let output = k.fragment("output", F32.self, count: 128)
     // For one instruction `ptxas` grants no more registers than each of 512 threads begins with.
-    valueProduct = ValueProduct(k: k, memory: memory, side: half, output: output, columnsOfProduct: 128)
-    epilogue = Epilogue(
-      k: k, call: call, memory: memory, side: half, softmax: softmax, output: output,
-      turn: k.variable("turn", 0))
+    holder = OutputHolder(parts, half: half, columnsOfProduct: 128)
   }
 
   func run() {
+    let (softmax, valueProduct) = (holder.softmax, holder.valueProduct)
     forEachPiece(k, call) { piece in
       softmax.reset()
       valueProduct.output.fill(0)
@@ -149,10 +120,10 @@ private struct ValueAdder<Element: DecodeElement> {
           valueProduct.rescale(by: corrections)
           valueProduct.startShared(tile: side)
           k.waitProducts(pending: 0)
-          memory.release(k, tile: side, reader: half, isFirstLane)
+          holder.release(tile: side)
         }
       }
-      epilogue.write(piece, weights: (0..<2).map { softmax.sums[$0] }, thread: thread)
+      holder.write(piece, weights: (0..<2).map { softmax.sums[$0] })
     }
   }
 }

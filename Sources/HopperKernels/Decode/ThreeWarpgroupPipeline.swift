@@ -14,18 +14,7 @@ struct ThreeWarpgroupPipeline<Element: DecodeElement> {
   let parts: DecodeParts<Element>
 
   func record() {
-    let k = parts.k
-    parts.memory.setUp(k)
-    k.warpgroups { roles in
-      roles.warpgroups(0..<2, "multiply", registers: .increase(to: 224)) { half in
-        k.if(
-          half == 0, isUniform: true, { Consumer(parts, half: 0).run() },
-          else: { Consumer(parts, half: 1).run() })
-        k.launchDependents()
-        parts.mergeInPlace()
-      }
-      roles.warpgroup(2, "load", registers: .decrease(to: 56)) { parts.load() }
-    }
+    parts.record(holders: "multiply", registers: 224, loaderRegisters: 56) { Consumer(parts, half: $0).run() }
   }
 }
 
@@ -36,17 +25,16 @@ private struct Consumer<Element: DecodeElement> {
   let memory: DecodeMemory<Element>
   /// Which of the two it is: 0 has the first keys and the left columns.
   let half: Int
-  let thread: Value<U32>
-  let isFirstLane: Value<Pred>
+  let holder: OutputHolder<Element>
+  let queries: QueryReader<Element>
   let scores: Fragment<F32>
-  let softmax: Softmax
   /// Of both places of tiles.
   let scoreProducts: [ScoreProduct<Element>]
-  let valueProduct: ValueProduct<Element>
-  let epilogue: Epilogue<Element>
-  /// Parities of the phases in which the queries, and the tiles, are there.
-  let queriesPhase: Mutable<U32>
+  /// Parities of the phases in which the tiles are there.
   let keysPhases: [Mutable<U32>]
+
+  var softmax: Softmax { holder.softmax }
+  var valueProduct: ValueProduct<Element> { holder.valueProduct }
 
   /// Keys of a tile that a warpgroup has.
   private static var keyCount: Int { HopperKernels.tileRows / 2 }
@@ -56,37 +44,22 @@ private struct Consumer<Element: DecodeElement> {
     call = parts.call
     memory = parts.memory
     self.half = half
-    thread = k.let("consumer_thread", k.threadIndex() % 128)
-    isFirstLane = k.let("is_first_lane", thread % 32 == 0)
+    holder = OutputHolder(parts, half: half)
+    queries = QueryReader(parts, thread: holder.thread)
     scores = k.fragment("scores", F32.self, count: Self.keyCount / 2)
-    softmax = Softmax(k, thread: thread)
     scoreProducts = (0..<2).map { side in
       ScoreProduct(
         k: parts.k, memory: parts.memory, side: side, panelCount: parts.variant.panelCount,
         firstKey: Self.keyCount * half)
     }
-    let output = k.fragment("output", F32.self, count: 128)
-    valueProduct = ValueProduct(k: k, memory: memory, side: half, output: output)
-    epilogue = Epilogue(
-      k: k, call: call, memory: memory, side: half, softmax: softmax, output: output,
-      turn: k.variable("turn", 0))
-    queriesPhase = k.variable("queries_phase", 0)
     keysPhases = [k.variable("even_phase", 0), k.variable("odd_phase", 0)]
   }
 
   func run() {
-    forEachPiece(k, call) { piece in
-      softmax.start(piece, call)
-      valueProduct.output.fill(0)
-      k.if(piece.tileCount > 0, isUniform: true) { multiply(piece) }
-      epilogue.write(piece, weights: epilogue.totals(), thread: thread)
-    }
+    holder.computePieces { piece in queries.read(piece) { multiply(piece, $0) } }
   }
 
-  private func multiply(_ piece: LoadedPiece) {
-    let firstUnseen = k.let("first_unseen", piece.firstUnseenKey(k, call))
-    memory.queriesFull.wait(parity: queriesPhase.value)
-    queriesPhase ^= 1
+  private func multiply(_ piece: LoadedPiece, _ firstUnseen: Value<S32>) {
     startScores(0)
     // All but the last tile, or the last two. Where products may be pending or not, `ptxas` waits.
     let lastPair = k.let("last_pair", (piece.tileCount - 1) / 2 * 2)
@@ -102,7 +75,6 @@ private struct Consumer<Element: DecodeElement> {
         multiply(side: 0, start: start, firstUnseen, startsNext: true)
         multiply(side: 1, start: start + HopperKernels.tileRows, firstUnseen, startsNext: false)
       }, else: { multiply(side: 0, start: start, firstUnseen, startsNext: false) })
-    k.when(isFirstLane) { memory.queriesEmpty.arrive() }
   }
 
   /// The rest of a tile whose scores have been started, and the start of the next one's.
@@ -114,7 +86,7 @@ private struct Consumer<Element: DecodeElement> {
       valueProduct.startShared(tile: side)
       if startsNext { startScores(1 - side) }
       k.waitProducts(pending: startsNext ? 1 : 0)
-      memory.release(k, tile: side, reader: half, isFirstLane)
+      holder.release(tile: side)
     }
   }
 
@@ -144,7 +116,7 @@ private struct Consumer<Element: DecodeElement> {
         to: (0..<2).map { k.max(k.max(ofKeys[$0], ofOthers[$0]), softmax.maxima[$0]) })
       for index in raised.indices { corrections[index] = raised[index] }
       let probabilities = softmax.probabilities(scores, as: Element.Pair.self)
-      memory.store(k, probabilities, tile: side, firstKey: Self.keyCount * half, thread: thread)
+      memory.store(k, probabilities, tile: side, firstKey: Self.keyCount * half, thread: holder.thread)
       k.syncThreads(NamedBarrier.probabilities, count: 256)
     }
   }

@@ -17,18 +17,7 @@ struct TwoWarpgroupPipeline<Element: DecodeElement> {
   let parts: DecodeParts<Element>
 
   func record() {
-    let k = parts.k
-    parts.memory.setUp(k)
-    k.warpgroups { roles in
-      roles.warpgroups(0..<2, "multiply", registers: .increase(to: 224)) { half in
-        k.if(
-          half == 0, isUniform: true, { Consumer(parts, side: 0).run() },
-          else: { Consumer(parts, side: 1).run() })
-        k.launchDependents()
-        parts.mergeInPlace()
-      }
-      roles.warpgroup(2, "load", registers: .decrease(to: 56)) { parts.load() }
-    }
+    parts.record(holders: "multiply", registers: 224, loaderRegisters: 56) { Consumer(parts, side: $0).run() }
   }
 }
 
@@ -39,60 +28,44 @@ private struct Consumer<Element: DecodeElement> {
   let memory: DecodeMemory<Element>
   /// Which of the two it is: 0 has the even tiles and the left columns.
   let side: Int
-  let thread: Value<U32>
-  let isFirstLane: Value<Pred>
+  let holder: OutputHolder<Element>
+  let queries: QueryReader<Element>
   let scores: Fragment<F32>
-  let softmax: Softmax
   let scoreProduct: ScoreProduct<Element>
-  let valueProduct: ValueProduct<Element>
   let exchange: ProbabilityExchange<Element>
-  let epilogue: Epilogue<Element>
-  /// Parities of the phases in which the queries, and the warpgroup's own tile, are there.
-  let queriesPhase, keysPhase: Mutable<U32>
+  /// Parity of the phase in which the warpgroup's own tile is there.
+  let keysPhase: Mutable<U32>
+
+  var softmax: Softmax { holder.softmax }
+  var valueProduct: ValueProduct<Element> { holder.valueProduct }
 
   init(_ parts: DecodeParts<Element>, side: Int) {
     k = parts.k
     call = parts.call
     memory = parts.memory
     self.side = side
-    thread = k.let("consumer_thread", k.threadIndex() % 128)
-    isFirstLane = k.let("is_first_lane", thread % 32 == 0)
+    holder = OutputHolder(parts, half: side)
+    queries = QueryReader(parts, thread: holder.thread)
     scores = k.fragment("scores", F32.self, count: 32)
-    softmax = Softmax(k, thread: thread)
     scoreProduct = ScoreProduct(k: k, memory: memory, side: side, panelCount: parts.variant.panelCount)
-    let output = k.fragment("output", F32.self, count: 128)
-    valueProduct = ValueProduct(k: k, memory: memory, side: side, output: output)
-    exchange = ProbabilityExchange(k: k, memory: memory, side: side, thread: thread)
-    epilogue = Epilogue(
-      k: k, call: call, memory: memory, side: side, softmax: softmax, output: output,
-      turn: k.variable("turn", 0))
-    queriesPhase = k.variable("queries_phase", 0)
+    exchange = ProbabilityExchange(k: k, memory: memory, side: side, thread: holder.thread)
     keysPhase = k.variable("keys_phase", 0)
   }
 
   func run() {
-    forEachPiece(k, call) { piece in
-      softmax.start(piece, call)
-      valueProduct.output.fill(0)
-      k.if(piece.tileCount > 0, isUniform: true) { multiply(piece) }
-      epilogue.write(piece, weights: epilogue.totals(), thread: thread)
-    }
-  }
-
-  private func multiply(_ piece: LoadedPiece) {
-    let firstUnseen = k.let("first_unseen", piece.firstUnseenKey(k, call))
-    memory.queriesFull.wait(parity: queriesPhase.value)
-    queriesPhase ^= 1
-    k.for("pair", from: 0, to: piece.tileCount, step: 2, isUniform: true) { tile in
-      let start = k.let("tile_start", piece.keyStart + tile * HopperKernels.tileRows)
-      let hasOdd = k.let("has_odd", tile + 1 < piece.tileCount)
-      if side == 0 {
-        multiplyEven(start, hasOdd, firstUnseen)
-      } else {
-        multiplyOdd(start + HopperKernels.tileRows, hasOdd, firstUnseen)
+    holder.computePieces { piece in
+      queries.read(piece) { firstUnseen in
+        k.for("pair", from: 0, to: piece.tileCount, step: 2, isUniform: true) { tile in
+          let start = k.let("tile_start", piece.keyStart + tile * HopperKernels.tileRows)
+          let hasOdd = k.let("has_odd", tile + 1 < piece.tileCount)
+          if side == 0 {
+            multiplyEven(start, hasOdd, firstUnseen)
+          } else {
+            multiplyOdd(start + HopperKernels.tileRows, hasOdd, firstUnseen)
+          }
+        }
       }
     }
-    k.when(isFirstLane) { memory.queriesEmpty.arrive() }
   }
 
   private func multiplyEven(_ start: Value<S32>, _ hasOdd: Value<Pred>, _ firstUnseen: Value<S32>) {
@@ -167,7 +140,7 @@ private struct Consumer<Element: DecodeElement> {
       valueProduct.rescale(by: corrections)
       valueProduct.start(probabilities)
       k.waitProducts(pending: 0)
-      memory.release(k, tile: side, reader: side, isFirstLane)
+      holder.release(tile: side)
     }
   }
 
@@ -182,7 +155,7 @@ private struct Consumer<Element: DecodeElement> {
   private func finishOther() {
     k.region("values_of_other") {
       k.waitProducts(pending: 0)
-      memory.release(k, tile: 1 - side, reader: side, isFirstLane)
+      holder.release(tile: 1 - side)
     }
   }
 }
