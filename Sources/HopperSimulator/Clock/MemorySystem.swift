@@ -108,12 +108,14 @@ struct MemorySystem {
     _ request: MemoryRequest, bytes: Double, missing: Int, evicted: Int, isWrite: Bool
   ) -> UInt64 {
     let time = Double(request.time)
-    let way =
+    var way =
       max(isWrite ? writeFree[request.processor] : readFree[request.processor], time)
       + bytes * processorCyclesPerByte
     if isWrite { writeFree[request.processor] = way } else { readFree[request.processor] = way }
+    // L2 gives what several get once; it is there when the last has it.
     for other in request.otherProcessors {
       readFree[other] = max(readFree[other], time) + bytes * processorCyclesPerByte
+      way = max(way, readFree[other])
     }
     l2Free = max(l2Free, time) + bytes * l2CyclesPerByte
     var done = max(way, l2Free) + l2Latency

@@ -157,8 +157,7 @@ extension Interpreter {
       warp.asynchronous.copies.whenDone { [unowned self] done in
         let time = max(now, done)
         schedule(at: time) { interpreter throws(SimulationError) in
-          if let causality { cluster.hazards?.objects[address]?.arrive(causality) }
-          try interpreter.arrive(at: address, in: cluster, time: time, access, origin)
+          try interpreter.apply(.arrival, at: address, in: cluster, time: time, access, causality, origin)
         }
       }
     }

@@ -46,12 +46,48 @@ struct BarrierObject: Equatable {
     "mbarrier at 0x\(String(address, radix: 16)): a tx-count of \(transactions) is out of range"
   }
 
+  /// With so many more bytes to come.
+  func adding(_ byteCount: Int) -> BarrierObject {
+    var object = self
+    object.transactions += byteCount
+    return object
+  }
+
   /// Ends the phase if nothing is missing; true when it did.
   mutating func advance() -> Bool {
     guard pending == 0, transactions == 0 else { return false }
     pending = expected
     parity ^= 1
     return true
+  }
+}
+
+/// What is done to an mbarrier.
+struct BarrierChange {
+  var transactions = 0
+  var arrivals = 0
+  /// Whether bytes are announced.
+  var isExpecting = false
+  /// Whether later phases need one arrival less.
+  var isDrop = false
+
+  /// One arrival.
+  static let arrival = BarrierChange(arrivals: 1)
+
+  init(arrivals: Int) {
+    self.arrivals = arrivals
+  }
+
+  /// What an instruction does whose count of arrivals or bytes is given.
+  init(_ i: DecodedInstruction, _ count: Int) {
+    switch i.opcode {
+    case .barrierObjectExpect: (transactions, isExpecting) = (count, true)
+    case .barrierObjectComplete: transactions = -count
+    default:
+      isExpecting = i.operation & 2 != 0
+      isDrop = i.operation & 1 != 0
+      (transactions, arrivals) = isExpecting ? (count, 1) : (0, count)
+    }
   }
 }
 
@@ -124,32 +160,54 @@ extension Interpreter {
     _ object: BarrierObject, _ memory: UnsafeMutableRawPointer, _ i: DecodedInstruction, _ lanes: LaneContext,
     _ lane: Int, _ count: Int, _ address: UInt64, _ warp: Warp, _ place: Int
   ) throws(SimulationError) {
-    var object = object
-    var arrivals = 0
-    var isExpecting = i.opcode == .barrierObjectExpect
-    switch i.opcode {
-    case .barrierObjectExpect: object.transactions += count
-    case .barrierObjectComplete: object.transactions -= count
-    default:
-      isExpecting = i.operation & 2 != 0
-      if isExpecting { object.transactions += count }
-      arrivals = isExpecting ? 1 : count
-      if i.modifiers & 1 == 0 { unsafe lanes.doubleWords(i.d)[lane] = object.bits }
-      if i.operation & 1 != 0 { object.expected -= 1 }
+    let change = BarrierChange(i, count)
+    if change.arrivals > 0, i.modifiers & 1 == 0 {
+      unsafe lanes.doubleWords(i.d)[lane] = object.adding(change.transactions).bits
     }
-    let site = site(i, warp, place)
+    let (site, cluster, origin) = (site(i, warp, place), warp.block.cluster, CopyOrigin(i, warp, place))
     let access = warp.hazards?.access(.synchronizingWrite, site)
-    guard arrivals <= object.pending, object.expected >= 0 else {
-      checkOverflow(arrivals, object, access, address, in: warp.block.cluster)
-      throw error(.badOperand(object.overflowText(arrivals, address)), i, warp, place)
+    let isRemote = Int(address >> AddressWindow.sharedBits) != warp.block.rank
+    guard isRemote else {
+      checkArrival(
+        at: address, site, warp, arrives: change.arrivals > 0, expects: change.isExpecting)
+      return try unsafe apply(
+        change, to: object, memory, address, in: cluster, at: warp.time, access, origin)
+    }
+    // What another block's mbarrier is told takes its way there.
+    let (causality, time) = (warp.hazards?.causality, issueTime + warp.clock.remoteSharedLatency)
+    checkArrival(at: address, site, warp, arrives: false, expects: change.isExpecting)
+    schedule(at: time) { interpreter throws(SimulationError) in
+      try interpreter.apply(change, at: address, in: cluster, time: time, access, causality, origin)
+    }
+  }
+
+  /// Changes an mbarrier of the cluster for an agent that has seen so much.
+  func apply(
+    _ change: BarrierChange, at address: UInt64, in cluster: Cluster, time: UInt64, _ access: Access?,
+    _ causality: Causality?, _ origin: CopyOrigin
+  ) throws(SimulationError) {
+    guard let (memory, object) = unsafe object(address, in: cluster) else { return }
+    if change.arrivals > 0, let causality { cluster.hazards?.objects[address]?.arrive(causality) }
+    try unsafe apply(change, to: object, memory, address, in: cluster, at: time, access, origin)
+  }
+
+  @unsafe private func apply(
+    _ change: BarrierChange, to old: BarrierObject, _ memory: UnsafeMutableRawPointer, _ address: UInt64,
+    in cluster: Cluster, at time: UInt64, _ access: Access?, _ origin: CopyOrigin
+  ) throws(SimulationError) {
+    var object = old.adding(change.transactions)
+    if change.isDrop { object.expected -= 1 }
+    guard change.arrivals <= object.pending, object.expected >= 0 else {
+      checkOverflow(change.arrivals, object, access, address, in: cluster)
+      throw SimulationError(
+        reason: .badOperand(object.overflowText(change.arrivals, address)), place: origin.place)
     }
     guard object.isCountable else {
-      checkCount(object, access, address, in: warp.block.cluster)
-      throw error(.badOperand(object.transactionText(address)), i, warp, place)
+      checkCount(object, access, address, in: cluster)
+      throw SimulationError(reason: .badOperand(object.transactionText(address)), place: origin.place)
     }
-    object.pending -= arrivals
-    checkArrival(at: address, site, warp, arrives: arrivals > 0, expects: isExpecting)
-    unsafe store(object, memory, address, in: warp.block.cluster, at: warp.time)
+    object.pending -= change.arrivals
+    unsafe store(object, memory, address, in: cluster, at: time)
   }
 
   /// Writes an object back, and wakes who waits for its phase if that has ended.
@@ -173,26 +231,11 @@ extension Interpreter {
   ) throws(SimulationError) {
     checkArrival(of: access, at: address, in: cluster)
     guard let (memory, old) = unsafe object(address, in: cluster) else { return }
-    var object = old
-    object.transactions -= byteCount
+    let object = old.adding(-byteCount)
     if !object.isCountable {
       checkCount(object, access, address, in: cluster)
       throw SimulationError(reason: .badOperand(object.transactionText(address)), place: origin.place)
     }
-    unsafe store(object, memory, address, in: cluster, at: time)
-  }
-
-  /// A thread's `cp.async` so far are done, and it arrives.
-  func arrive(
-    at address: UInt64, in cluster: Cluster, time: UInt64, _ access: Access?, _ origin: CopyOrigin
-  ) throws(SimulationError) {
-    guard let (memory, old) = unsafe object(address, in: cluster) else { return }
-    var object = old
-    if object.pending == 0 {
-      checkOverflow(1, object, access, address, in: cluster)
-      throw SimulationError(reason: .badOperand(object.overflowText(1, address)), place: origin.place)
-    }
-    object.pending -= 1
     unsafe store(object, memory, address, in: cluster, at: time)
   }
 
