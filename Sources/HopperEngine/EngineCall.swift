@@ -23,7 +23,9 @@ struct EngineCall {
       options.usesTensorMaps && Self.fitsTensorMap(cache.latent) && Self.fitsTensorMap(cache.rope)
     variant = DecodeVariant(
       elementType: queries.latent.elementType.storageFormat, hasRope: plan.geometry.ropeWidth > 0,
-      loading: mapsAreAllowed ? .init(pageSize: plan.batch.pageSize) : .rows, pipeline: options.pipeline)
+      loading: mapsAreAllowed ? .init(pageSize: plan.batch.pageSize) : .rows, pipeline: options.pipeline,
+      cluster: plan.pieces.contains { $0.rowCount > HopperKernels.tileRows } ? options.cluster.ofPairs : .none
+    )
   }
 
   /// Whether TMA can read a tensor: rows aligned to 16 bytes, strides below 2⁴⁰ bytes, and not empty.
@@ -96,6 +98,17 @@ struct EngineCall {
     try call.put(UInt32(cacheIsAligned ? 1 : 0), fields.cacheIsAligned)
     try call.put(UInt32(Self.isAligned(output.output.view) ? 1 : 0), fields.outputIsAligned)
     return try .bytes(call.block.bytes, alignment: fields.layout.alignment)
+  }
+}
+
+extension HopperEngineOptions.Cluster {
+  /// How blocks share keys where a plan has pieces for two.
+  var ofPairs: DecodeVariant.Cluster {
+    switch self {
+    case .none: .none
+    case .sync: .synchronised
+    case .automatic, .multicast: .multicast
+    }
   }
 }
 

@@ -44,7 +44,7 @@ struct EngineState: ~Copyable {
   mutating func launch(
     _ call: EngineCall, on device: any GPUDevice, _ options: HopperEngineOptions
   ) throws(HopperEngineError) {
-    let tables = try tables(of: call.plan, on: device, options)
+    let tables = try tables(of: call, on: device, options)
     try partials.reserve(rows: call.plan.partialRowCount, type: options.partialType, on: device)
     let decode = try decodeKernel(call.variant, on: device)
     let merges = !call.plan.mergeJobs.isEmpty
@@ -75,11 +75,12 @@ struct EngineState: ~Copyable {
   }
 
   private mutating func tables(
-    of plan: AttentionPlan, on device: any GPUDevice, _ options: HopperEngineOptions
+    of call: EngineCall, on device: any GPUDevice, _ options: HopperEngineOptions
   ) throws(HopperEngineError) -> PlanTables {
     // Layers of a step pass the same plan: its arrays are the same memory, and compare at once.
-    if let tables, tables.plan == plan { return tables }
-    let made = try PlanTables(plan, on: device, options)
+    if let tables, tables.plan == call.plan { return tables }
+    let made = try PlanTables(
+      call.plan, blocksPerWorker: call.variant.cluster.blockCount, on: device, options)
     tables = made
     return made
   }

@@ -3,14 +3,14 @@ import LatentAttention
 
 /// What work costs on a device, in nanoseconds: fitted to simulated runs by `mla fit`.
 ///
-/// A worker, one block on its multiprocessor, pays for pieces, tiles of 64 keys and rows of partials, while all the
-/// others work as well: bandwidth is shared. Where a request has several row tiles, blocks read the same keys at
-/// about the same time, and L2 limits in place of DRAM; tiles then cost less.
+/// A worker, one block on its multiprocessor or two of a cluster, pays for pieces, tiles of 64 keys and rows of partials,
+/// while all the others work as well: bandwidth is shared. Where a request has several row tiles, blocks read the same keys
+/// at about the same time, and L2 limits in place of DRAM; tiles then cost less.
 public struct FittedCosts: Sendable, Hashable, Codable {
   /// The device's name, as in `h100`.
   public var device: String
-  /// Whether requests have more than one row tile.
-  public var sharesKeys: Bool
+  /// Whether blocks read the same keys.
+  public var sharing: KeySharing
   /// Starting and finishing a piece.
   public var perPiece: Double
   /// A tile of keys.
@@ -22,11 +22,11 @@ public struct FittedCosts: Sendable, Hashable, Codable {
 
   /// Costs of a device.
   public init(
-    device: String, sharesKeys: Bool, perPiece: Double, perKeyTile: Double, perPartialRow: Double,
+    device: String, sharing: KeySharing, perPiece: Double, perKeyTile: Double, perPartialRow: Double,
     secondStage: Double
   ) {
     self.device = device
-    self.sharesKeys = sharesKeys
+    self.sharing = sharing
     self.perPiece = perPiece
     self.perKeyTile = perKeyTile
     self.perPartialRow = perPartialRow
@@ -37,14 +37,15 @@ public struct FittedCosts: Sendable, Hashable, Codable {
   public var costModel: CostModel {
     CostModel(
       perPiece: perPiece, perKey: perKeyTile / Double(HopperKernels.tileRows), perKeyRow: 0,
-      perPartialRow: perPartialRow, secondStage: secondStage, rowGranularity: HopperKernels.tileRows,
-      keyGranularity: HopperKernels.tileRows)
+      perPartialRow: perPartialRow, secondStage: secondStage,
+      rowGranularity: HopperKernels.tileRows * sharing.blocksPerWorker, keyGranularity: HopperKernels.tileRows
+    )
   }
 
   /// The costs for a device by the vendor's name for it, as "NVIDIA H100 80GB HBM3"; those of the H100 where the table does
   /// not have it.
-  public static func of(deviceName: String, sharesKeys: Bool) -> FittedCosts {
-    let fitting = table.filter { $0.sharesKeys == sharesKeys }
+  public static func of(deviceName: String, _ sharing: KeySharing) -> FittedCosts {
+    let fitting = table.filter { $0.sharing == sharing }
     // "H200" has "H20" in it.
     let named = fitting.filter { deviceName.uppercased().contains($0.device.uppercased()) }
     let longest = named.max { $0.device.utf8.count < $1.device.utf8.count }

@@ -2,10 +2,13 @@ extension FittedCosts {
   /// Nanoseconds, one row for each device and kind of request. Written by `mla fit --write`.
   public static let table = [
     FittedCosts(
-      device: "h100", sharesKeys: false, perPiece: 6561.2, perKeyTile: 3250.7, perPartialRow: 174.1,
+      device: "h100", sharing: .none, perPiece: 6732.2, perKeyTile: 3240.0, perPartialRow: 171.1,
       secondStage: 0.0),
     FittedCosts(
-      device: "h100", sharesKeys: true, perPiece: 7840.5, perKeyTile: 1682.5, perPartialRow: 177.5,
-      secondStage: 1110.6),
+      device: "h100", sharing: .l2, perPiece: 7482.4, perKeyTile: 1718.3, perPartialRow: 177.2,
+      secondStage: 1197.2),
+    FittedCosts(
+      device: "h100", sharing: .cluster, perPiece: 7724.8, perKeyTile: 1610.7, perPartialRow: 88.5,
+      secondStage: 234.9),
   ]
 }

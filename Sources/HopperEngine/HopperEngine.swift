@@ -23,8 +23,24 @@ public struct HopperEngineOptions: Sendable, Hashable {
     case automatic
   }
 
+  /// Whether two blocks of a cluster share the keys of a request of more than 64 rows, query token × head, each with 64 rows
+  /// of every 128.
+  public enum Cluster: String, Sendable, Hashable, CaseIterable {
+    /// `multicast` where keys can be loaded so and few blocks have no rows, else `none`.
+    case automatic
+    /// Every block is alone.
+    case none
+    /// Both blocks load all keys, at the same time.
+    case sync
+    /// Each block loads half of every tile of keys for both. Page sizes that are no multiple of 16, and rows that are not
+    /// aligned to 16 bytes, cannot be loaded so: for them it is `sync`.
+    case multicast
+  }
+
   /// How the warpgroups of a block share the work.
   public var pipeline = DecodeVariant.Pipeline.twoWarpgroups
+  /// Whether two blocks share keys.
+  public var cluster = Cluster.automatic
   /// Where partial results are combined.
   public var secondStage = SecondStage.sameLaunch
   /// Through what the threads of a block combine them.
@@ -65,7 +81,7 @@ public final class HopperEngine: AttentionEngine {
   /// Blocks that run at a time: one on each multiprocessor.
   public var workerCount: Int { device.properties.multiprocessorCount }
 
-  /// Plans a batch for this device's multiprocessors.
+  /// Plans a batch for this device's multiprocessors. With clusters a worker is two blocks, and row tiles have 128 rows.
   ///
   /// - Throws: ``HopperEngineError/problem(_:)`` where the batch does not fit the geometry or the kernels.
   public func plan(
@@ -73,24 +89,19 @@ public final class HopperEngine: AttentionEngine {
   ) throws(HopperEngineError) -> AttentionPlan {
     try asProblem { () throws(ProblemError) in
       try Self.check(geometry)
+      let sharing = KeySharing(batch, geometry, policy, options, device.properties)
+      let costs = FittedCosts.of(deviceName: device.properties.name, sharing)
       let planner = try Planner(
-        policy: policy, workerCount: workerCount, tileRows: HopperKernels.tileRows,
-        costModel: costs(batch, geometry).costModel)
+        policy: policy, workerCount: workerCount / sharing.blocksPerWorker,
+        tileRows: HopperKernels.tileRows * sharing.blocksPerWorker, costModel: costs.costModel)
       return try planner.plan(batch, geometry: geometry)
     }
   }
 
-  /// What work costs on the device for a batch.
-  private func costs(_ batch: Batch, _ geometry: AttentionGeometry) -> FittedCosts {
-    // As a share: their product with the heads may be too large.
-    let tokens = Double(batch.queryTokenCount) / Double(max(1, batch.count))
-    let sharesKeys = tokens * Double(geometry.headCount) > Double(HopperKernels.tileRows)
-    return .of(deviceName: device.properties.name, sharesKeys: sharesKeys)
-  }
-
   /// Computes attention for all rows of the plan's batch. It returns when the work is in the device's default stream.
   ///
-  /// A plan made for another number of workers is fine if its tiles have at most 64 rows.
+  /// A plan made for another number of workers is fine if its tiles have at most 64 rows; 128, if the options do not say
+  /// that every block is alone.
   ///
   /// - Throws: ``HopperEngineError``; nothing is launched for a ``HopperEngineError/problem(_:)``.
   public func run(

@@ -11,12 +11,12 @@ struct MergeShares {
     var way: MergeRecord.Way
   }
 
-  /// Grouped by worker.
+  /// Grouped by block that has them.
   private(set) var jobs: [Job] = []
-  /// One more than workers, into `jobs`.
+  /// One more than blocks, into `jobs`.
   private(set) var offsets: [Int] = [0]
 
-  init(_ plan: AttentionPlan, blockCount: Int, _ options: HopperEngineOptions) {
+  init(_ plan: AttentionPlan, blockCount: Int, blocksPerWorker: Int, _ options: HopperEngineOptions) {
     let width = HopperKernels.latentWidth
     let partCount = Self.partCount(rows: plan.statistics.mergeRowCount, blockCount: blockCount)
     let columnCount = width / partCount
@@ -25,8 +25,13 @@ struct MergeShares {
       return Job(job: job, columns: part * columnCount..<(part + 1) * columnCount, way: way)
     }
     guard partCount > 1 else {
-      jobs = plan.mergeJobs.map { share($0, part: 0) }
-      offsets = plan.mergeOffsets
+      for worker in 0..<plan.workerCount {
+        let ofWorker = plan.mergeJobs[plan.mergeOffsets[worker]..<plan.mergeOffsets[worker + 1]]
+        for rank in 0..<blocksPerWorker {
+          jobs += Self.rows(of: ofWorker, rank: rank, blocksPerWorker).map { share($0, part: 0) }
+          offsets.append(jobs.count)
+        }
+      }
       return
     }
     for job in plan.mergeJobs {
@@ -41,8 +46,25 @@ struct MergeShares {
         }
       }
     }
-    // Workers without any.
+    // Blocks without any.
     while offsets.count <= blockCount { offsets.append(jobs.count) }
+  }
+
+  /// What one of a worker's blocks has of its jobs: an even share of all their rows.
+  private static func rows(of jobs: ArraySlice<MergeJob>, rank: Int, _ blocksPerWorker: Int) -> [MergeJob] {
+    let rowCount = jobs.reduce(0) { $0 + $1.rowCount }
+    let mine = rowCount * rank / blocksPerWorker..<rowCount * (rank + 1) / blocksPerWorker
+    var first = 0
+    return jobs.compactMap { job in
+      defer { first += job.rowCount }
+      let rows = mine.clamped(to: first..<first + job.rowCount)
+      guard !rows.isEmpty else { return nil }
+      var part = job
+      part.firstRow += rows.lowerBound - first
+      part.partialRow += rows.lowerBound - first
+      part.rowCount = rows.count
+      return part
+    }
   }
 
   /// Into how many parts columns are cut: as many as there are blocks for, a power of two.

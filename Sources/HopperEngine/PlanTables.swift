@@ -13,12 +13,14 @@ struct PlanTables {
   /// The table.
   let memory: DeviceMemory
 
-  /// Writes the tables of a plan.
+  /// Writes the tables of a plan, each of whose pieces so many blocks run together: they are neighbours, and have 64 rows
+  /// each.
   init(
-    _ plan: AttentionPlan, on device: any GPUDevice, _ options: HopperEngineOptions
+    _ plan: AttentionPlan, blocksPerWorker: Int, on device: any GPUDevice, _ options: HopperEngineOptions
   ) throws(HopperEngineError) {
     self.plan = plan
-    let blockCount = min(device.properties.multiprocessorCount, plan.workerCount)
+    let workerCount = min(device.properties.multiprocessorCount / blocksPerWorker, plan.workerCount)
+    let blockCount = workerCount * blocksPerWorker
     self.blockCount = blockCount
     var table: [Int32] = []
     func append(_ words: [Int32]) -> Int {
@@ -28,10 +30,11 @@ struct PlanTables {
       return table.count
     }
     (pieces, pieceOffsets, mergeJobs, mergeOffsets) = try asProblem { () throws(ProblemError) in
+      let blockPieces = try BlockPieces(plan, blocksPerWorker: blocksPerWorker)
       let pieces = try Self.records(
-        plan.pieces, plan.pieceOffsets, blockCount, wordCount: PieceRecord.wordCount
+        blockPieces.pieces, blockPieces.offsets, blockCount, wordCount: PieceRecord.wordCount
       ) { (piece) throws(ProblemError) in try Self.words(piece, of: plan) }
-      let shares = MergeShares(plan, blockCount: blockCount, options)
+      let shares = MergeShares(plan, blockCount: blockCount, blocksPerWorker: blocksPerWorker, options)
       let jobs = try Self.records(
         shares.jobs, shares.offsets, blockCount, wordCount: MergeRecord.wordCount
       ) { (job) throws(ProblemError) in try Self.words(job, of: plan) }
@@ -44,8 +47,8 @@ struct PlanTables {
   /// The address of a section.
   func address(_ section: Int) -> DeviceAddress { memory.address.advanced(by: 4 * section) }
 
-  /// Records of what each block does, and where each block's begin: block `b` has the shares of the workers `b`,
-  /// `b + blockCount`, ….
+  /// Records of what each block does, and where each block's begin: block `b` has the shares `b`, `b + blockCount`, … that
+  /// offsets divide the work into.
   private static func records<Work>(
     _ work: [Work], _ offsets: [Int], _ blockCount: Int, wordCount: Int,
     _ words: (Work) throws(ProblemError) -> [Int32]
@@ -53,8 +56,8 @@ struct PlanTables {
     var table: [Int32] = []
     var starts: [Int32] = [0]
     for block in 0..<blockCount {
-      for worker in stride(from: block, to: offsets.count - 1, by: blockCount) {
-        for item in work[offsets[worker]..<offsets[worker + 1]] { table += try words(item) }
+      for share in stride(from: block, to: offsets.count - 1, by: blockCount) {
+        for item in work[offsets[share]..<offsets[share + 1]] { table += try words(item) }
       }
       starts.append(try word(table.count / wordCount, "plan.pieces.count"))
     }
@@ -62,11 +65,6 @@ struct PlanTables {
   }
 
   private static func words(_ piece: Piece, of plan: AttentionPlan) throws(ProblemError) -> [Int32] {
-    guard piece.rowCount <= HopperKernels.tileRows else {
-      throw ProblemError(
-        .outOfRange, "plan.pieces.rowCount", value: piece.rowCount,
-        requirement: "must be at most \(HopperKernels.tileRows) on Hopper")
-    }
     let batch = plan.batch
     // Not clamped: what later tokens see is counted from it.
     let visible =

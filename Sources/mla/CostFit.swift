@@ -13,11 +13,12 @@ struct CostFit {
     /// Pieces that each row tile is cut into: 1, and then pieces write the output, or 2.
     let parts: Int
 
-    /// What the worker pays for: the call, pieces, tiles, rows of partials and a second stage.
-    var counts: [Double] {
+    /// What a worker of so many blocks pays for: the call, pieces, tiles, rows of partials and a second stage.
+    func counts(blocksPerWorker: Int) -> [Double] {
       let isCut = parts > 1
       return [
-        1, Double(pieces), Double(pieces * tiles), isCut ? Double(64 * pieces) : 0, isCut ? 1 : 0,
+        1, Double(pieces), Double(pieces * tiles), isCut ? Double(64 * blocksPerWorker * pieces) : 0,
+        isCut ? 1 : 0,
       ]
     }
   }
@@ -36,36 +37,43 @@ struct CostFit {
   ]
 
   let device: DeviceDescription
-  /// Whether requests have two row tiles, or one.
-  let sharesKeys: Bool
+  /// How blocks share keys: requests have one row tile of 64 rows, or two, or one of 128.
+  let sharing: KeySharing
   let measurements: [Measurement]
   /// Costs of what `Point.counts` counts.
   let costs: [Double]
 
   /// Runs all points on a simulated device and fits costs to them, each point's error relative to its time.
-  init(_ device: DeviceDescription, sharesKeys: Bool, threads: Int?) throws {
+  init(_ device: DeviceDescription, _ sharing: KeySharing, threads: Int?) throws {
     self.device = device
-    self.sharesKeys = sharesKeys
+    self.sharing = sharing
     measurements = try Self.points.map {
-      Measurement(
-        point: $0,
-        nanoseconds: try Self.measure($0, device, rowTiles: sharesKeys ? 2 : 1, threads: threads))
+      Measurement(point: $0, nanoseconds: try Self.measure($0, device, sharing, threads: threads))
     }
     costs = nonNegativeLeastSquares(
-      measurements.map { measurement in measurement.point.counts.map { $0 / measurement.nanoseconds } },
+      measurements.map { measurement in
+        measurement.point.counts(blocksPerWorker: sharing.blocksPerWorker).map {
+          $0 / measurement.nanoseconds
+        }
+      },
       Array(repeating: 1, count: measurements.count))
   }
 
   private static func measure(
-    _ point: Point, _ device: DeviceDescription, rowTiles: Int, threads: Int?
+    _ point: Point, _ device: DeviceDescription, _ sharing: KeySharing, threads: Int?
   ) throws -> Double {
     let simulated = SimulatedGPU(device, threadCount: threads)
-    let workers = simulated.properties.multiprocessorCount
+    let workers = simulated.properties.multiprocessorCount / sharing.blocksPerWorker
+    // Of the plan: a request of 128 rows is one where two blocks run a piece.
+    let rowTiles = sharing == .l2 ? 2 : 1
     var shape = DecodeSimulation.Shape()
-    shape.heads = 64 * rowTiles
+    shape.heads = 64 * rowTiles * sharing.blocksPerWorker
     shape.batch = workers * point.pieces / point.parts / rowTiles
     shape.keys = 64 * point.tiles * point.parts
-    let simulation = try DecodeSimulation(shape, engine: HopperEngine(device: simulated))
+    var options = HopperEngineOptions()
+    options.cluster = sharing == .cluster ? .multicast : .none
+    let simulation = try DecodeSimulation(
+      shape, engine: HopperEngine(device: simulated, options: options))
     try simulation.run(simulation.plan(EqualPieces(keys: 64 * point.tiles, rowTiles: rowTiles)))
     let launches = simulated.takeLaunches()
     let start = launches.map(\.start).min() ?? .zero
@@ -74,7 +82,7 @@ struct CostFit {
 
   /// What the fit says of a point.
   func prediction(_ point: Point) -> Double {
-    zip(point.counts, costs).reduce(0) { $0 + $1.0 * $1.1 }
+    zip(point.counts(blocksPerWorker: sharing.blocksPerWorker), costs).reduce(0) { $0 + $1.0 * $1.1 }
   }
 
   /// The greatest error of the fit, as a share of the time.
@@ -87,7 +95,7 @@ struct CostFit {
     // A tenth of a nanosecond is more than enough.
     let rounded = costs.map { ($0 * 10).rounded() / 10 }
     return FittedCosts(
-      device: device.name, sharesKeys: sharesKeys, perPiece: rounded[1], perKeyTile: rounded[2],
+      device: device.name, sharing: sharing, perPiece: rounded[1], perKeyTile: rounded[2],
       perPartialRow: rounded[3], secondStage: rounded[4])
   }
 }

@@ -24,6 +24,7 @@ enum DeviceName: String, ExpressibleByArgument, CaseIterable {
 
 extension HopperEngineOptions.SecondStage: ExpressibleByArgument {}
 extension HopperEngineOptions.MergeWay: ExpressibleByArgument {}
+extension HopperEngineOptions.Cluster: ExpressibleByArgument {}
 extension DecodeVariant.Pipeline: ExpressibleByArgument {}
 
 /// The engine of a command, but for its threads and instruction set, of which some commands take lists.
@@ -32,6 +33,8 @@ struct EngineOptions: ParsableArguments {
   @Option(help: "What the Hopper engine runs on.") var device = DeviceName.simulated
   @Option(help: "How the Hopper engine's warpgroups share the work.") var pipeline = DecodeVariant.Pipeline
     .twoWarpgroups
+  @Option(help: "Whether two of the Hopper engine's blocks share keys: none, sync, multicast or automatic.")
+  var cluster = HopperEngineOptions.Cluster.automatic
   @Option(help: "Where the Hopper engine merges.") var secondStage = HopperEngineOptions.SecondStage
     .sameLaunch
   @Option(help: "Through what the Hopper engine merges.") var merge = HopperEngineOptions.MergeWay.automatic
@@ -67,6 +70,7 @@ struct EngineOptions: ParsableArguments {
   private func hopperEngine(_ device: any GPUDevice) -> HostHopperEngine {
     var options = HopperEngineOptions()
     options.pipeline = pipeline
+    options.cluster = cluster
     options.secondStage = secondStage
     options.mergeWay = merge
     options.partialType = partials
@@ -94,7 +98,7 @@ struct EngineChoice: ParsableArguments {
     if options.engine == .hopper {
       words.append("--device \(options.device.rawValue) --second-stage \(options.secondStage.rawValue)")
       words.append("--pipeline \(options.pipeline.rawValue) --merge \(options.merge.rawValue)")
-      words.append("--partials \(options.partials.rawValue)")
+      words.append("--partials \(options.partials.rawValue) --cluster \(options.cluster.rawValue)")
     }
     return words
   }

@@ -9,7 +9,7 @@ struct Fit: ParsableCommand {
     abstract: "Fit the planner's costs to simulated runs of a Hopper GPU.",
     discussion: """
       In each run every multiprocessor has equally many pieces of equally many tiles of 64 keys, with or without partial \
-      results; in some, blocks share keys. What a run takes is then fitted, by least squares, as a sum of costs per call, \
+      results; in some, blocks share keys, through L2 or in clusters. What a run takes is then fitted, by least squares, as a sum of costs per call, \
       piece, tile, partial row and second stage. `--write` writes the Swift table that the engine's planner reads, \
       Sources/HopperEngine/FittedCostsTable.swift, with the rows of these devices in place of their old ones.
       """)
@@ -31,8 +31,8 @@ struct Fit: ParsableCommand {
     }
     var fitted: [FittedCosts] = []
     for device in devices {
-      for sharesKeys in [false, true] {
-        let fit = try CostFit(device, sharesKeys: sharesKeys, threads: threads)
+      for sharing in KeySharing.allCases {
+        let fit = try CostFit(device, sharing, threads: threads)
         print(Self.report(fit))
         fitted.append(fit.fitted)
       }
@@ -57,9 +57,14 @@ struct Fit: ParsableCommand {
       ])
     }
     let costs = fit.fitted
-    let kind = fit.sharesKeys ? "two row tiles of a request share keys" : "every row tile has its own keys"
+    let (kind, worker) =
+      switch fit.sharing {
+      case .none: ("every row tile has its own keys", "multiprocessor")
+      case .l2: ("two row tiles of a request share keys", "multiprocessor")
+      case .cluster: ("two blocks of a cluster share keys", "cluster")
+      }
     return """
-      \(fit.device.fullName), simulated; \(kind); of each multiprocessor:
+      \(fit.device.fullName), simulated; \(kind); of each \(worker):
       \(table.text())\
       nanoseconds: \(costs.perPiece) per piece, \(costs.perKeyTile) per tile of 64 keys, \(costs.perPartialRow) per \
       partial row, \(costs.secondStage) for a second stage; worst error \
@@ -73,14 +78,17 @@ struct Fit: ParsableCommand {
     let devices = Set(fitted.map(\.device))
     let kept = FittedCosts.table.filter { !devices.contains($0.device) }
     let order = DeviceDescription.all.map(\.name)
+    let kinds = KeySharing.allCases
     let rows = (kept + fitted).sorted {
-      let places = [$0, $1].map { order.firstIndex(of: $0.device) ?? order.count }
-      return places[0] != places[1] ? places[0] < places[1] : !$0.sharesKeys && $1.sharesKeys
+      let places = [$0, $1].map { row in
+        (order.firstIndex(of: row.device) ?? order.count, kinds.firstIndex(of: row.sharing) ?? 0)
+      }
+      return places[0] < places[1]
     }
     let lines = rows.map { row in
       """
           FittedCosts(
-            device: "\(row.device)", sharesKeys: \(row.sharesKeys), perPiece: \(row.perPiece), \
+            device: "\(row.device)", sharing: .\(row.sharing), perPiece: \(row.perPiece), \
       perKeyTile: \(row.perKeyTile), perPartialRow: \(row.perPartialRow),
             secondStage: \(row.secondStage)),
       """

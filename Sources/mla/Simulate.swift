@@ -26,6 +26,8 @@ struct Simulate: ParsableCommand {
   @Option(help: "Planning policy.") var policy = PolicyName.balanced
   @Option(help: "How the warpgroups of a block share the work.") var pipeline = DecodeVariant.Pipeline
     .twoWarpgroups
+  @Option(help: "Whether two blocks share keys: none, sync, multicast or automatic.") var cluster =
+    HopperEngineOptions.Cluster.automatic
   @Option(help: "Where partial results are merged.") var secondStage = HopperEngineOptions.SecondStage
     .sameLaunch
   @Option(help: "Through what partial results are merged.") var merge = HopperEngineOptions.MergeWay.automatic
@@ -63,6 +65,7 @@ struct Simulate: ParsableCommand {
       description, threadCount: threads, trace: trace == nil && timeline == nil ? nil : TraceRequest())
     var options = HopperEngineOptions()
     options.pipeline = pipeline
+    options.cluster = cluster
     options.secondStage = secondStage
     options.mergeWay = merge
     options.partialType = partials

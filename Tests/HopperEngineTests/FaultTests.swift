@@ -19,16 +19,18 @@ struct FaultTests {
     let replacement: String
     /// The case that is run.
     let recipe: CaseRecipe
-    /// The pipeline whose kernel is changed.
-    let pipeline: DecodeVariant.Pipeline
+    /// Which kernel is changed.
+    var options = HopperEngineOptions()
 
     init(
       _ name: String, places: Int, _ pattern: String, _ replacement: String,
-      recipe: CaseRecipe = FaultTests.recipe, pipeline: DecodeVariant.Pipeline = .twoWarpgroups
+      recipe: CaseRecipe = FaultTests.recipe, pipeline: DecodeVariant.Pipeline = .twoWarpgroups,
+      cluster: HopperEngineOptions.Cluster = .none
     ) {
       (testDescription, self.places, self.pattern, self.replacement) = (name, places, pattern, replacement)
       self.recipe = recipe
-      self.pipeline = pipeline
+      options.pipeline = pipeline
+      options.cluster = cluster
     }
   }
 
@@ -105,13 +107,11 @@ struct FaultTests {
 
   /// Runs a case on a device that changes kernels, with a plan that may have been changed.
   private func outcome(
-    _ recipe: CaseRecipe = recipe, pipeline: DecodeVariant.Pipeline = .twoWarpgroups,
+    _ recipe: CaseRecipe = recipe, options: HopperEngineOptions = HopperEngineOptions(),
     changingPlan: (AttentionPlan) -> AttentionPlan = { $0 },
     _ policy: any PlanningPolicy, _ change: @escaping @Sendable (String) -> String
   ) throws -> Outcome {
     let device = ChangingDevice(SimulatedGPU(.h100, instructionLimit: 20_000_000), change)
-    var options = HopperEngineOptions()
-    options.pipeline = pipeline
     let engine = HostHopperEngine(HopperEngine(device: device, options: options))
     let problem = try VerificationCase(recipe)
     let plan = changingPlan(try engine.plan(problem.batch, geometry: problem.geometry, policy: policy))
@@ -127,15 +127,15 @@ struct FaultTests {
   private static let unsplit = BatchInvariantPolicy(chunkKeys: 4096)
 
   @Test func withoutFaultNothingIsNoticed() throws {
-    for recipe in [Self.recipe, Self.unaligned(keyLength: 150)] {
+    for recipe in [Self.recipe, Self.unaligned(keyLength: 150), Self.pairs] {
       #expect(try outcome(recipe, Self.unsplit) { $0 } == .unnoticed)
     }
   }
 
-  @Test("A fault of the kernel is noticed", arguments: faults + faultsOfOtherPipelines)
+  @Test("A fault of the kernel is noticed", arguments: faults + faultsOfOtherPipelines + faultsOfClusters)
   func kernelFault(_ fault: Fault) throws {
     let places = Mutex(0)
-    let outcome = try self.outcome(fault.recipe, pipeline: fault.pipeline, Self.unsplit) { text in
+    let outcome = try self.outcome(fault.recipe, options: fault.options, Self.unsplit) { text in
       guard let pattern = try? Regex(fault.pattern) else { return text }
       return text.replacing(pattern) { match in
         places.withLock { $0 += 1 }

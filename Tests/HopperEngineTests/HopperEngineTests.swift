@@ -82,10 +82,14 @@ struct HopperEngineTests {
   @Test("Plans use the device's costs", arguments: Set(FittedCosts.table.map(\.device)))
   func fittedCosts(device name: String) throws {
     let description = try #require(DeviceDescription(name: name))
-    let engine = HopperEngine(device: SimulatedGPU(description))
-    for (heads, sharesKeys) in [(16, false), (128, true)] {
-      let rows = FittedCosts.table.filter { $0.device == name && $0.sharesKeys == sharesKeys }
+    for (heads, cluster, sharing) in [
+      (16, HopperEngineOptions.Cluster.none, KeySharing.none), (128, .none, .l2), (128, .automatic, .cluster),
+    ] {
+      let rows = FittedCosts.table.filter { $0.device == name && $0.sharing == sharing }
       try #require(rows.count == 1)
+      var options = HopperEngineOptions()
+      options.cluster = cluster
+      let engine = HopperEngine(device: SimulatedGPU(description), options: options)
       let geometry = try AttentionGeometry.deepSeek(headCount: heads)
       let batch = try Batch(
         queryCounts: [1], pageLists: [[0]], keyLengths: [128], pageSize: 128, poolPageCount: 1, isCausal: true
@@ -94,7 +98,7 @@ struct HopperEngineTests {
       let expected = rows[0].perPiece + 2 * rows[0].perKeyTile
       #expect(abs(plan.statistics.makespan - expected) < 1e-6 * expected)
     }
-    #expect(FittedCosts.of(deviceName: "something else", sharesKeys: true).device == "h100")
+    #expect(FittedCosts.of(deviceName: "something else", .l2).device == "h100")
   }
 
   /// No piece but the first begins with a tile or a box.
@@ -135,7 +139,7 @@ struct HopperEngineTests {
       let engine = Self.engine(threads: threads)
       let plan = try engine.plan(problem.batch, geometry: problem.geometry)
       try engine.run(plan, queries: problem.queries, cache: problem.cache, output: problem.output)
-      return numbers(problem.output, tokens: problem.batch.queryTokenCount)
+      return Self.numbers(problem.output, tokens: problem.batch.queryTokenCount)
     }
     #expect(results[0] == results[1])
   }
@@ -168,7 +172,7 @@ struct HopperEngineTests {
     let engine = Self.engine()
     let plan = try engine.plan(batch, geometry: geometry, policy: policy)
     try engine.run(plan, queries: problem.queries, cache: problem.cache, output: problem.output)
-    let among = numbers(problem.output, tokens: 2)
+    let among = Self.numbers(problem.output, tokens: 2)
     let first = try Batch(
       queryOffsets: [0, 2], pageOffsets: Array(batch.pageOffsets[...1]), pageIndices: batch.pageIndices,
       keyLengths: [600], pageSize: batch.pageSize, poolPageCount: batch.poolPageCount, isCausal: true)
@@ -180,11 +184,11 @@ struct HopperEngineTests {
       queries: QueryView(
         latent: problem.queries.latent.prefix(2), rope: problem.queries.rope?.prefix(2)),
       cache: problem.cache, output: output)
-    #expect(numbers(output, tokens: 2) == among)
+    #expect(Self.numbers(output, tokens: 2) == among)
   }
 
   /// Outputs and LSEs of the first tokens, exactly.
-  private func numbers(_ view: OutputView, tokens: Int) -> [[Double]] {
+  static func numbers(_ view: OutputView, tokens: Int) -> [[Double]] {
     (0..<tokens).map { token in
       (0..<view.output.view.innerCount).flatMap { head in
         view.output.view.row(token, head).map(Double.init)
@@ -215,8 +219,8 @@ struct HopperEngineTests {
         try engine.run(plan, queries: problem.queries, cache: problem.cache, output: problem.output)
       }
     }
-    let wide = try Planner(workerCount: 2, tileRows: 128, costModel: .hopperEstimate)
-    let sixteenBit = try VerificationCase(CaseRecipe("tiles", requests: [.init(8, 3)]))
+    let wide = try Planner(workerCount: 2, tileRows: 256, costModel: .hopperEstimate)
+    let sixteenBit = try VerificationCase(CaseRecipe("tiles", requests: [.init(9, 3)]))
     let tall = try wide.plan(sixteenBit.batch, geometry: sixteenBit.geometry)
     #expect(throws: Refusal("plan.pieces.rowCount")) {
       try Refusal.of { () throws(HopperEngineError) in

@@ -33,9 +33,12 @@ struct DecodeMemory<Element: DecodeElement> {
   let empty: MemoryBarriers
   let queriesFull, queriesEmpty: MemoryBarrier
   private let readers: DecodeReaders
+  /// The other block that loads the same keys; nil without clusters.
+  let pair: BlockPair?
 
-  init(_ k: KernelBuilder, panelCount: Int, readers: DecodeReaders) {
+  init(_ k: KernelBuilder, panelCount: Int, readers: DecodeReaders, pair: BlockPair?) {
     self.readers = readers
+    self.pair = pair
     queries = k.tile(Element.self, rows: 64, columns: 64 * panelCount)
     keys = k.tiles(Element.self, rows: 64, columns: 64 * Self.panelCount, count: 2)
     maxima = k.shared("maxima", F32.self, count: 2 * 64)
@@ -50,7 +53,13 @@ struct DecodeMemory<Element: DecodeElement> {
   func full(_ side: Int, panel: Int) -> MemoryBarrier { full[side * Self.panelCount + panel] }
 
   /// The barrier of the panels that warpgroup `reader` reads as values of tile `side`.
-  func empty(_ side: Int, reader: Int) -> MemoryBarrier { empty[side * 2 + reader] }
+  private func empty(_ side: Int, reader: Int) -> MemoryBarrier { empty[side * 2 + reader] }
+
+  /// Waits until the panels that warpgroup `reader` reads as values of tile `side` may be loaded again: in a pair of blocks
+  /// those of both.
+  func waitUntilFree(_ side: Int, reader: Int, parity: Value<U32>) {
+    empty(side, reader: reader).wait(parity: parity, scope: pair == nil ? .block : .cluster)
+  }
 
   /// The place of the probabilities of tile `side`.
   func probabilities(_ k: KernelBuilder, _ side: Int) -> SharedTile<Element> {
@@ -59,28 +68,34 @@ struct DecodeMemory<Element: DecodeElement> {
 
   /// Sets the barriers up; all threads of the block come here.
   ///
-  /// One thread says that a panel is there; the four warps of a warpgroup say that they no longer need one.
+  /// One thread says that a panel is there; the four warps of a warpgroup say that they no longer need one, in a pair of
+  /// blocks those of both.
   func setUp(_ k: KernelBuilder) {
     k.if(k.threadIndex() == 0) {
       for index in 0..<full.count { full[index].initialize(arrivals: 1) }
+      let warps = pair == nil ? 4 : 8
       for side in 0..<2 {
-        empty(side, reader: side).initialize(arrivals: 4)
-        empty(side, reader: 1 - side).initialize(arrivals: 4 * readers.ofProbabilities)
+        empty(side, reader: side).initialize(arrivals: warps)
+        empty(side, reader: 1 - side).initialize(arrivals: warps * readers.ofProbabilities)
       }
       queriesFull.initialize(arrivals: 1)
       queriesEmpty.initialize(arrivals: 4 * readers.ofQueries)
       k.fenceBarrierInit()
     }
-    k.syncBlock()
+    if pair == nil { k.syncBlock() } else { k.syncCluster() }
   }
 
   /// Warpgroup `reader` needs the values of tile `side` no longer, nor its probabilities.
   func release(_ k: KernelBuilder, tile side: Int, reader: Int, _ isFirstLane: Value<Pred>) {
     k.when(isFirstLane) {
-      empty(side, reader: reader).arrive()
+      free(empty(side, reader: reader))
       // The probabilities are with the other's panels.
-      if reader == side, readers.ofProbabilities == 2 { empty(side, reader: 1 - side).arrive() }
+      if reader == side, readers.ofProbabilities == 2 { free(empty(side, reader: 1 - side)) }
     }
+  }
+
+  private func free(_ barrier: MemoryBarrier) {
+    if let pair { pair.arrive(at: barrier) } else { barrier.arrive() }
   }
 
   /// The panels of tile `side` in the order in which they become free: those that warpgroup `side` itself reads as

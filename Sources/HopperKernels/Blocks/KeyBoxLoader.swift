@@ -1,7 +1,8 @@
 import PTX
 
 /// Brings full tiles of keys into shared memory by TMA: one thread issues a box for each panel and each run of tokens that
-/// lies within a page.
+/// lies within a page. With multicast it issues those of half of the rows, which go to both blocks; the other block's thread
+/// issues the rest.
 struct KeyBoxLoader<Element: DecodeElement> {
   let k: KernelBuilder
   let call: ParameterStruct
@@ -12,8 +13,11 @@ struct KeyBoxLoader<Element: DecodeElement> {
   let latentMap: TensorMap<Element>
   let ropeMap: TensorMap<Element>?
 
-  /// Boxes along a tile's rows.
-  var boxCount: Int { HopperKernels.tileRows / tokens }
+  /// The other block that boxes go to as well; nil without multicast.
+  private var pair: BlockPair? { memory.pair.flatMap { $0.isMulticast ? $0 : nil } }
+
+  /// Boxes along the rows of a tile that this block loads.
+  var boxCount: Int { HopperKernels.tileRows / tokens / (pair == nil ? 1 : 2) }
 
   /// Declares the tensor maps: `latent_map` and, with a rope part, `rope_map`, both `[column, slot, page]` with boxes of
   /// 64 × `tokens` × 1 and 128-byte swizzle.
@@ -38,13 +42,16 @@ struct KeyBoxLoader<Element: DecodeElement> {
   /// here.
   ///
   /// Each panel has a barrier, so that products can start with the first. `pages` are those of the boxes.
+  ///
+  /// A barrier expects the bytes of a whole panel, whoever loads them. What the other block loads may come before that is
+  /// said, yet not before the panel has been released here.
   func load(from start: Value<S32>, side: Int, phase: Value<U32>, pages: Fragment<S32>) {
-    let tile = memory.keys[side]
+    let tile = pair?.half(of: memory.keys[side]) ?? memory.keys[side]
     let slots = (0..<boxCount).map { box in
-      k.let("slot", (start + box * tokens) % call[CallLayout.standard.pageSize])
+      k.let("slot", firstKey(of: box, from: start) % call[CallLayout.standard.pageSize])
     }
     for reader in [side, 1 - side] {
-      memory.empty(side, reader: reader).wait(parity: phase)
+      memory.waitUntilFree(side, reader: reader, parity: phase)
       for panel in DecodeMemory<Element>.panels(of: side, reader: reader, count: panelCount) {
         let full = memory.full(side, panel: panel)
         full.arrive(expecting: Value(tile.panelByteCount))
@@ -52,10 +59,16 @@ struct KeyBoxLoader<Element: DecodeElement> {
         for box in 0..<boxCount {
           k.loadTensor(
             map, at: [Value(column), slots[box], pages[box]],
-            to: tile.panel(panel).advanced(byBytes: box * tokens * tile.swizzle.span), signalling: full)
+            to: tile.panel(panel).advanced(byBytes: box * tokens * tile.swizzle.span), signalling: full,
+            multicast: pair == nil ? nil : BlockPair.mask)
         }
       }
     }
+  }
+
+  /// The first key of one of the block's boxes of the tile that begins at key `start`.
+  private func firstKey(of box: Int, from start: Value<S32>) -> Value<S32> {
+    (pair.map { start + $0.firstRow } ?? start) + box * tokens
   }
 
   /// Looks up the pages of the tile that begins at key `start`, if it is whole boxes.
@@ -63,7 +76,7 @@ struct KeyBoxLoader<Element: DecodeElement> {
     let pageSize = call[CallLayout.standard.pageSize]
     k.if(canLoad(piece, from: start)) {
       for box in 0..<boxCount {
-        let position = piece.firstPage + (start + box * tokens) / pageSize
+        let position = piece.firstPage + firstKey(of: box, from: start) / pageSize
         pages[box] = k.load(call[CallLayout.standard.pages] + position, isReadOnly: true)
       }
     }

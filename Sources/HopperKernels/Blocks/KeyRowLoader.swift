@@ -40,7 +40,7 @@ struct KeyRowLoader<Element: DecodeElement> {
   ) {
     let readers = [side, 1 - side]
     for reader in readers {
-      memory.empty(side, reader: reader).wait(parity: phase)
+      memory.waitUntilFree(side, reader: reader, parity: phase)
       copy.start(
         to: memory.keys[side], panels: panels(side, reader),
         isAligned: call[CallLayout.standard.cacheIsAligned] != 0

@@ -6,13 +6,14 @@ public struct DecodeKernel: Sendable {
   public let variant: DecodeVariant
   /// The kernel. Parameters: the struct `call` (`CallLayout`); with boxes the tensor map `latent_map` of the cache's
   /// latent part and, with a rope part, `rope_map`: `[column, slot, page]`, boxes of 64 columns × the variant's tokens × 1,
-  /// 128-byte swizzle.
+  /// 128-byte swizzle. Two blocks of a cluster are given the same keys, piece by piece.
   public let kernel: Kernel
 
   /// Records the kernel of a variant.
   public init(_ variant: DecodeVariant) throws(KernelError) {
     self.variant = variant
-    kernel = try Kernel(variant.description, .threads(variant.pipeline.threadCount)) { k in
+    let cluster = variant.cluster == .none ? [] : [variant.cluster.blockCount]
+    kernel = try Kernel(variant.description, .threads(variant.pipeline.threadCount, cluster: cluster)) { k in
       switch variant.elementType {
       case .bfloat16: Self.record(DecodeParts<BF16>(k, variant))
       case .float16: Self.record(DecodeParts<F16>(k, variant))

@@ -16,7 +16,8 @@ struct DecodeParts<Element: DecodeElement> {
     self.variant = variant
     let call = k.parameter("call", CallLayout.standard.layout)
     let memory = DecodeMemory<Element>(
-      k, panelCount: variant.panelCount, readers: variant.pipeline.readers)
+      k, panelCount: variant.panelCount, readers: variant.pipeline.readers,
+      pair: BlockPair(k, variant.cluster))
     self.call = call
     self.memory = memory
     boxes = variant.loading.boxTokens.map {
@@ -56,6 +57,7 @@ struct DecodeParts<Element: DecodeElement> {
         k.launchDependents()
       }
     }
+    memory.pair?.leave()
   }
 
   /// The second stage in the same launch, once all blocks have done their pieces.

@@ -8,9 +8,12 @@ public struct DecodeVariant: Sendable, Hashable, CustomStringConvertible {
     /// Row by row: for any page size, alignment and strides.
     case rows
 
+    /// Tokens that boxes can have, most first.
+    static let boxSizes = [64, 32, 16]
+
     /// The best for a page size.
     public init(pageSize: Int) {
-      let tokens = [64, 32, 16].first { pageSize.isMultiple(of: $0) }
+      let tokens = Self.boxSizes.first { pageSize.isMultiple(of: $0) }
       self = tokens.map { .boxes(tokens: $0) } ?? .rows
     }
 
@@ -42,40 +45,78 @@ public struct DecodeVariant: Sendable, Hashable, CustomStringConvertible {
     }
   }
 
-  /// Type of queries and cache: a 16-bit one.
-  public var elementType: StorageFormat
-  /// Whether keys have a rope part of 64 columns.
-  public var hasRope: Bool
-  /// How keys are loaded.
-  public var loading: Loading
-  /// How the warpgroups share the work.
-  public var pipeline: Pipeline
+  /// Whether two blocks, which have neighbouring row tiles of the same pieces, come to their keys together.
+  public enum Cluster: String, Sendable, Hashable, CaseIterable {
+    /// Every block is alone.
+    case none
+    /// A cluster of two: each block loads all keys, at the same time as the other, so that what one brings from DRAM the
+    /// other finds in L2.
+    case synchronised = "sync"
+    /// A cluster of two: each block loads half of every tile, for both (TMA multicast). Tiles that are not whole boxes come
+    /// as with `synchronised`.
+    case multicast
 
-  /// A variant.
+    /// Blocks of a cluster.
+    public var blockCount: Int { self == .none ? 1 : 2 }
+  }
+
+  /// Type of queries and cache: a 16-bit one.
+  public let elementType: StorageFormat
+  /// Whether keys have a rope part of 64 columns.
+  public let hasRope: Bool
+  /// How keys are loaded.
+  public let loading: Loading
+  /// How the warpgroups share the work.
+  public let pipeline: Pipeline
+  /// Whether two blocks share keys.
+  public let cluster: Cluster
+
+  /// A variant. With multicast, boxes have at most the tokens of half a tile; without boxes there is no multicast, and the
+  /// blocks are `synchronised`.
   public init(
-    elementType: StorageFormat, hasRope: Bool, loading: Loading, pipeline: Pipeline = .twoWarpgroups
+    elementType: StorageFormat, hasRope: Bool, loading: Loading, pipeline: Pipeline = .twoWarpgroups,
+    cluster: Cluster = .none
   ) {
     self.elementType = elementType
     self.hasRope = hasRope
-    self.loading = loading
     self.pipeline = pipeline
+    switch (cluster, loading) {
+    case (.multicast, .boxes(let tokens)):
+      self.cluster = .multicast
+      self.loading = .boxes(tokens: min(tokens, HopperKernels.tileRows / 2))
+    case (.multicast, .rows):
+      self.cluster = .synchronised
+      self.loading = .rows
+    default:
+      self.cluster = cluster
+      self.loading = loading
+    }
   }
 
-  /// All there are, pipeline by pipeline.
-  public static let all: [DecodeVariant] = Pipeline.allCases.flatMap { pipeline in
-    StorageFormat.halves.flatMap { type in
-      [true, false].flatMap { hasRope in
-        [Loading.boxes(tokens: 64), .boxes(tokens: 32), .boxes(tokens: 16), .rows].map {
-          DecodeVariant(elementType: type, hasRope: hasRope, loading: $0, pipeline: pipeline)
+  /// All there are, pipeline by pipeline, without clusters first.
+  public static let all: [DecodeVariant] = {
+    var all: [DecodeVariant] = []
+    let loadings = Loading.boxSizes.map { Loading.boxes(tokens: $0) } + [.rows]
+    for pipeline in Pipeline.allCases {
+      for cluster in Cluster.allCases {
+        for type in StorageFormat.halves {
+          for (hasRope, loading) in [true, false].flatMap({ rope in loadings.map { (rope, $0) } }) {
+            let variant = DecodeVariant(
+              elementType: type, hasRope: hasRope, loading: loading, pipeline: pipeline, cluster: cluster)
+            // Not those that became another.
+            if variant.cluster == cluster, variant.loading == loading { all.append(variant) }
+          }
         }
       }
     }
-  }
+    return all
+  }()
 
   /// Panels of 64 columns that a key has.
   var panelCount: Int { (HopperKernels.latentWidth + (hasRope ? HopperKernels.ropeWidth : 0)) / 64 }
 
-  /// The kernel's name, as `mla_decode_bf16_512_64_boxes64` with two warpgroups, `…_boxes64_wg3` with three.
+  /// The kernel's name, as `mla_decode_bf16_512_64_boxes64` with two warpgroups, `…_boxes64_wg3` with three,
+  /// `…_boxes32_multicast` with clusters.
   public var description: String {
     let loads = loading.boxTokens.map { "boxes\($0)" } ?? "rows"
     let suffix =
@@ -84,6 +125,7 @@ public struct DecodeVariant: Sendable, Hashable, CustomStringConvertible {
       case .threeWarpgroups: "_wg3"
       case .fourWarpgroups: "_wg4"
       }
-    return "mla_decode_\(elementType.label)_512_\(hasRope ? 64 : 0)_\(loads)\(suffix)"
+    let clusters = cluster == .none ? "" : "_\(cluster.rawValue)"
+    return "mla_decode_\(elementType.label)_512_\(hasRope ? 64 : 0)_\(loads)\(suffix)\(clusters)"
   }
 }

@@ -24,6 +24,9 @@ public struct BatchInvariantPolicy: PlanningPolicy {
   /// `batchInvariant`.
   public var name: String { PolicyName.batchInvariant.rawValue }
 
+  /// True.
+  public var isBatchInvariant: Bool { true }
+
   /// Cuts tiles by length alone, then places the pieces. O(pieces · log pieces).
   public func assignPieces(_ problem: PlanningProblem) -> [PieceAssignment] {
     var pieces: [PieceAssignment] = []

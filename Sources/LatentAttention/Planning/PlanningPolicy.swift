@@ -6,12 +6,20 @@ public protocol PlanningPolicy: Sendable {
   /// Name in statistics and tables.
   var name: String { get }
 
+  /// Whether a tile is cut in the same way in any batch. Then engines do not let the height of tiles depend on the batch.
+  var isBatchInvariant: Bool { get }
+
   /// Cuts every tile into pieces and gives each to a worker.
   ///
   /// The pieces of a tile must cover its keys `0 ..< keyCount` exactly once, none of them empty; a tile
   /// without keys gets exactly one piece, `0 ..< 0`. The order is free: a worker runs its pieces in the
   /// order in which they are returned. `Planner` refuses an answer that breaks these rules.
   func assignPieces(_ problem: PlanningProblem) -> [PieceAssignment]
+}
+
+extension PlanningPolicy {
+  /// False: most policies look at the whole batch.
+  public var isBatchInvariant: Bool { false }
 }
 
 /// A range of a row tile's keys, and the worker that runs it.
