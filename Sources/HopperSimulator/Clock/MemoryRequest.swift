@@ -41,7 +41,12 @@ struct RequestQueue {
   private(set) var requests: [MemoryRequest] = []
   /// Of all requests.
   private(set) var runs: [Run] = []
+  /// When the first request is made; the largest number when there is none.
+  private(set) var firstTime = UInt64.max
   private var sequence = 0
+  /// Requests that are being answered, among others, and their runs.
+  private var takenRequests: [MemoryRequest] = []
+  private var takenRuns: [Run] = []
 
   var isEmpty: Bool { requests.isEmpty }
 
@@ -50,28 +55,40 @@ struct RequestQueue {
     sequence += 1
     requests.append(request)
     requests[requests.count - 1].sequence = sequence
+    firstTime = min(firstTime, request.time)
   }
 
-  /// Takes out what is asked for before a time, with its runs; what lies later stays for a later window.
-  mutating func take(before end: UInt64) -> [(request: MemoryRequest, runs: ArraySlice<Run>)] {
-    let (taken, all) = (requests, runs)
-    removeAll()
-    var due: [(request: MemoryRequest, runs: ArraySlice<Run>)] = []
-    for var request in taken {
-      if request.time < end {
-        due.append((request, all[request.runs]))
-      } else {
-        let first = runs.count
-        runs += all[request.runs]
-        request.runs = first..<runs.count
-        requests.append(request)
+  /// Takes out what is asked for before a time, and calls with each and its place there; what lies later stays for a later
+  /// window.
+  mutating func take(before end: UInt64, _ body: (MemoryRequest, Int) -> Void) {
+    forgetTaken()
+    swap(&requests, &takenRequests)
+    swap(&runs, &takenRuns)
+    firstTime = .max
+    for place in takenRequests.indices {
+      if takenRequests[place].time < end {
+        body(takenRequests[place], place)
+        continue
       }
+      var request = takenRequests[place]
+      let first = runs.count
+      runs += takenRuns[request.runs]
+      request.runs = first..<runs.count
+      requests.append(request)
+      firstTime = min(firstTime, request.time)
     }
-    return due
   }
 
-  /// When the first request is made; the largest number when there is none.
-  var firstTime: UInt64 { requests.lazy.map(\.time).min() ?? .max }
+  /// A request that has been taken out.
+  func taken(_ place: Int) -> (request: MemoryRequest, runs: ArraySlice<Run>) {
+    (takenRequests[place], takenRuns[takenRequests[place].runs])
+  }
+
+  /// They have been answered.
+  mutating func forgetTaken() {
+    takenRequests.removeAll(keepingCapacity: true)
+    takenRuns.removeAll(keepingCapacity: true)
+  }
 
   /// Adds bytes to the request that comes next; joins them to those before, if these end where they begin.
   mutating func add(_ address: UInt64, _ byteCount: Int, since first: Int) {
@@ -80,10 +97,5 @@ struct RequestQueue {
     } else {
       runs.append(Run(address: address, byteCount: byteCount))
     }
-  }
-
-  private mutating func removeAll() {
-    requests = []
-    runs = []
   }
 }

@@ -33,10 +33,16 @@ enum Outcome {
   var eventCount = 0
   /// Accesses to global memory in this window that the hazard checks have not looked at, and the allocation that was
   /// written last.
-  @safe @exclusivity(unchecked) var accesses: [GlobalAccess] = []
+  @safe @exclusivity(unchecked) var accesses = GlobalAccessLog()
   var lastWritten: UInt64 = 0
+  /// The allocation that was checked last, and whether accesses to it have been looked at; nil while that is not known.
+  var lastChecked: GlobalMemory.Allocation?
+  var isLastKnown: Bool?
   /// What has been asked of global memory in this window.
   @safe @exclusivity(unchecked) var requests = RequestQueue()
+  /// Whether lanes may wait for their turn, or for data from memory: then `LaunchRunner` looks for them.
+  var hasWaitingForTurn = false
+  private var hasWaitingForMemory = false
   /// When the instruction that is being executed has its operands.
   var issueTime: UInt64 = 0
   /// When that instruction was issued.
@@ -185,7 +191,8 @@ enum Outcome {
 
   /// Runs all warps, and lets data arrive, up to a time. Returns whether anything happened.
   func run(until end: UInt64) throws(SimulationError) -> Bool {
-    try noting { () throws(SimulationError) in try runWarps(until: end) }
+    isLastKnown = nil
+    return try noting { () throws(SimulationError) in try runWarps(until: end) }
   }
 
   /// Notes the error that something ends with.
@@ -234,6 +241,22 @@ enum Outcome {
     warp.publish()
   }
 
+  /// The warps with lanes that wait for their turn.
+  func warpsWaitingForTurn() -> [Warp] {
+    guard hasWaitingForTurn else { return [] }
+    hasWaitingForTurn = false
+    return warps.filter(\.waitsForTurn)
+  }
+
+  /// Lets warps go on that wait for data from memory: when that comes is known now.
+  func releaseWaitingForMemory() {
+    guard hasWaitingForMemory else { return }
+    hasWaitingForMemory = false
+    for slot in slotWarps.indices {
+      slotWarps[slot]?.release(at: 0) { if case .memory = $0 { true } else { false } }
+    }
+  }
+
   // MARK: Instructions
 
   /// Runs the lanes of one fragment, until they block, part, meet others or reach a time.
@@ -256,7 +279,7 @@ enum Outcome {
       guard timing.issue(index) else {
         // An operand is on its way from memory: when it is there, this instruction comes again.
         leave(warp, place, index, timing, executed)
-        warp.fragments[place].wait = .memory
+        block(warp, place, .memory)
         return
       }
       executed += 1
@@ -299,7 +322,7 @@ enum Outcome {
           index += 1
         case .blocked(let wait):
           warp.fragments[place].isGranted = false
-          warp.fragments[place].wait = warp.mustMerge ? .nothing : wait
+          block(warp, place, warp.mustMerge ? .nothing : wait)
           if warp.mustMerge { mergeFragments(warp) }
           warp.mustMerge = false
           return
@@ -331,6 +354,16 @@ enum Outcome {
       try unsafe store(instruction.pointee, lanes, warp, place, hazards)
     }
     timing.blockTime = warp.blockTime
+  }
+
+  /// Lets lanes wait.
+  private func block(_ warp: Warp, _ place: Int, _ wait: Wait) {
+    warp.fragments[place].wait = wait
+    switch wait {
+    case .turn: hasWaitingForTurn = true
+    case .memory: hasWaitingForMemory = true
+    default: break
+    }
   }
 
   /// Puts back what a run has changed of a warp.

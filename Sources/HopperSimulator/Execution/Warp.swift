@@ -186,6 +186,9 @@ struct Fragment {
     publish()
   }
 
+  /// Whether some of its lanes wait for their turn.
+  var waitsForTurn: Bool { fragments.contains { if case .turn = $0.wait { true } else { false } } }
+
   /// Tells the interpreter when the warp goes on: after every change of its time and of what it waits for.
   func publish() {
     unsafe slot.pointee = live != 0 && canGoOn ? time : .max
@@ -200,8 +203,7 @@ struct Fragment {
   /// Lets lanes go on that wait for something, at a time or later.
   func release(at time: UInt64, where condition: (Wait) -> Bool) {
     var reason: StallReason?
-    for place in fragments.indices where fragments[place].wait != .nothing && condition(fragments[place].wait)
-    {
+    for place in fragments.indices where !fragments[place].isFree && condition(fragments[place].wait) {
       reason = StallReason(fragments[place].wait)
       fragments[place].wait = .nothing
     }

@@ -13,13 +13,13 @@ struct GlobalAccess {
   var address: UInt64
   var byteCount: Int
   var actor: GlobalActor
-  /// What was ordered before it of what the warps of its cluster do.
-  var seen: VectorClock
+  /// Where in its log it is written what was ordered before it of what the warps of its cluster do.
+  var clock: Int32
   /// Whether grids before its own may still run: the cluster has not executed `griddepcontrol.wait`.
   var isEarly: Bool
 
-  /// Whether nothing orders another access, which came before, before this.
-  func isUnordered(_ other: GlobalActor, _ state: GlobalState?) -> Bool {
+  /// Whether nothing orders another access, which came before, before this. `seen` is what `clock` stands for.
+  func isUnordered(_ other: GlobalActor, _ state: GlobalState?, _ seen: VectorClock) -> Bool {
     if other.grid != actor.grid { return other.grid > actor.grid || isEarly }
     if other.cluster != actor.cluster {
       return state.map { $0.order.seen[other.cluster] < other.time } ?? true
@@ -27,6 +27,25 @@ struct GlobalAccess {
     // What runs beside the warps is compared with other clusters only.
     if other.agent == actor.agent || other.agent < 0 || actor.agent < 0 { return false }
     return seen[Int(other.agent)] < other.agentTime
+  }
+}
+
+/// Accesses of an interpreter that have not been looked at, in their order.
+struct GlobalAccessLog {
+  private(set) var accesses: [GlobalAccess] = []
+  /// Apart from the accesses, of which several in a row often have the same: numbers alone are cheap to copy.
+  private(set) var clocks: [VectorClock] = []
+
+  /// Adds an access; its clock is `seen`.
+  mutating func add(_ access: GlobalAccess, seen: VectorClock) {
+    if clocks.last != seen { clocks.append(seen) }
+    accesses.append(access)
+    accesses[accesses.count - 1].clock = Int32(clocks.count - 1)
+  }
+
+  mutating func removeAll() {
+    accesses.removeAll(keepingCapacity: true)
+    clocks.removeAll(keepingCapacity: true)
   }
 }
 

@@ -9,9 +9,9 @@ final class GlobalHazards {
   /// By address of the allocation, what has been accessed in it.
   private var shadows: [UInt64: GlobalShadow] = [:]
   /// That of the last access.
-  private var last: GlobalShadow?
-  /// Of the clusters of all grids, by number.
-  private var states: [Int32: GlobalState] = [:]
+  @safe @exclusivity(unchecked) private var last: GlobalShadow?
+  /// Of the clusters of all grids that have begun, by number.
+  @safe @exclusivity(unchecked) private var states: [GlobalState?] = []
   /// What has been published at each address.
   private var published: [UInt64: ClusterClock] = [:]
   /// Of each grid.
@@ -24,7 +24,9 @@ final class GlobalHazards {
   /// What is known of a cluster, which begins.
   func state(of cluster: Int, _ launch: LaunchContext) -> GlobalState {
     let state = GlobalState(launch, cluster: cluster)
-    states[state.number] = state
+    let place = Int(state.number)
+    if place >= states.count { states += Array(repeating: nil, count: place + 1 - states.count) }
+    states[place] = state
     return state
   }
 
@@ -37,12 +39,9 @@ final class GlobalHazards {
   // MARK: Accesses
 
   /// Looks at accesses of a window.
-  func take(_ accesses: [GlobalAccess]) {
-    // By their places: a copy of an access has to count the owners of what it has seen.
-    for place in accesses.indices where accesses[place].kind.isWrite || accesses[place].isEarly {
-      openShadow(accesses[place].address)
-    }
-    for place in accesses.indices { take(accesses[place]) }
+  func take(_ log: GlobalAccessLog) {
+    for access in log.accesses where access.kind.isWrite || access.isEarly { openShadow(access.address) }
+    for access in log.accesses { take(access, seen: log.clocks[Int(access.clock)]) }
   }
 
   private func openShadow(_ address: UInt64) {
@@ -52,9 +51,9 @@ final class GlobalHazards {
     shadows[allocation.address] = GlobalShadow(address: allocation.address, byteCount: allocation.byteCount)
   }
 
-  private func take(_ access: GlobalAccess) {
+  private func take(_ access: GlobalAccess, seen: VectorClock) {
     guard let shadow = shadow(access.address) else { return }
-    shadow.take(access, states[access.actor.cluster]) { other, address in
+    shadow.take(access, states[Int(access.actor.cluster)], seen) { other, address in
       report(access, other, address)
     }
   }
@@ -68,7 +67,7 @@ final class GlobalHazards {
   }
 
   private func report(_ access: GlobalAccess, _ other: GlobalActor, _ address: UInt64) {
-    guard let state = states[access.actor.cluster] else { return }
+    guard let state = states[Int(access.actor.cluster)] else { return }
     let isOfGrids = access.actor.grid != other.grid
     let kind: HazardFinding.Kind = isOfGrids ? .missingGridWait : .globalRace
     let key = FindingLog.Key(kind: kind, site: access.actor.site, other: other.site)
@@ -82,7 +81,8 @@ final class GlobalHazards {
           : "\(verb) what another cluster has accessed, and no release and acquire order the two"
       return HazardFinding(
         kind: kind, kernel: state.launch.program.function.name, place: place(access.actor, state),
-        address: address, other: states[other.cluster].map { place(other, $0) }, detail: detail, count: 1)
+        address: address, other: states[Int(other.cluster)].map { place(other, $0) }, detail: detail, count: 1
+      )
     }
   }
 

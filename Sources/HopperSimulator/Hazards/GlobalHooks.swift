@@ -35,9 +35,9 @@ extension Interpreter {
     _ kind: GlobalAccess.Kind, _ address: UInt64, _ byteCount: Int, _ site: Int32, _ warp: Warp,
     _ hazards: WarpHazards, isAsynchronous: Bool = false
   ) {
-    guard byteCount > 0, let global = launch.global,
-      let allocation = launch.memory.allocation(containing: address, near: lastAllocation)
-    else { return }
+    guard byteCount > 0, launch.global != nil, let allocation = checkedAllocation(containing: address) else {
+      return
+    }
     let first = Int(address - allocation.address)
     if kind.isWrite {
       allocation.words.mark(first..<first + byteCount)
@@ -49,17 +49,34 @@ extension Interpreter {
     let state = hazards.cluster.global
     if kind.isWrite {
       lastWritten = allocation.address
-    } else if !state.isEarly, lastWritten != allocation.address, !global.isKnown(allocation) {
+    } else if !state.isEarly, lastWritten != allocation.address, !isKnown(allocation) {
       return
     }
     let actor = GlobalActor(
       grid: Int32(launch.gridIndex), cluster: state.number, time: state.order.time,
       agent: isAsynchronous ? -1 : Int32(hazards.agent), agentTime: hazards.time,
       block: Int32(warp.block.index), warp: Int32(warp.index), site: site)
-    accesses.append(
+    accesses.add(
       GlobalAccess(
-        kind: kind, address: address, byteCount: byteCount, actor: actor, seen: hazards.causality.seen,
-        isEarly: state.isEarly))
+        kind: kind, address: address, byteCount: byteCount, actor: actor, clock: 0, isEarly: state.isEarly),
+      seen: hazards.causality.seen)
+  }
+
+  /// The allocation that has a byte: probably that of the access before.
+  private func checkedAllocation(containing address: UInt64) -> GlobalMemory.Allocation? {
+    if let last = lastChecked, address &- last.address < UInt64(last.byteCount) { return last }
+    guard let found = launch.memory.allocation(containing: address) else { return nil }
+    lastChecked = found
+    isLastKnown = nil
+    return found
+  }
+
+  /// Whether accesses to the last allocation that was checked have been looked at, before this window.
+  private func isKnown(_ allocation: GlobalMemory.Allocation) -> Bool {
+    if let isLastKnown { return isLastKnown }
+    let isKnown = launch.global?.isKnown(allocation) ?? false
+    isLastKnown = isKnown
+    return isKnown
   }
 
   /// An access whose order among clusters counts. All other interpreters wait.
@@ -79,9 +96,11 @@ extension Interpreter {
 
   /// Hands over what has been written down. All other interpreters wait.
   func takeAccesses() {
-    guard !accesses.isEmpty else { return }
+    // Now more may be known.
+    isLastKnown = nil
+    guard !accesses.accesses.isEmpty else { return }
     launch.global?.take(accesses)
-    accesses.removeAll(keepingCapacity: true)
+    accesses.removeAll()
   }
 
   /// The bytes of a tensor that a box reads or writes.

@@ -17,11 +17,11 @@ import Foundation
   private let byteCount: Int
   private let words: EntryMemory<Entry>
   /// Made when a part of a word is first accessed.
-  private var bytes: EntryMemory<Entry>?
-  private var actors: [GlobalActor] = []
-  private var numbers: [GlobalActor: Int32] = [:]
+  @safe @exclusivity(unchecked) private var bytes: EntryMemory<Entry>?
+  @safe @exclusivity(unchecked) private var actors: [GlobalActor] = []
+  @safe @exclusivity(unchecked) private var numbers: [GlobalActor: Int32] = [:]
   /// The actor of the last access: several accesses in a row have the same.
-  private var last: (actor: GlobalActor, number: Int32)?
+  @safe @exclusivity(unchecked) private var last: (actor: GlobalActor, number: Int32)?
 
   init(address: UInt64, byteCount: Int) {
     self.address = address
@@ -32,29 +32,32 @@ import Foundation
   var addresses: Range<UInt64> { address..<address + UInt64(byteCount) }
 
   /// Notes an access. `conflict` is called with accesses that it races with.
-  func take(_ access: GlobalAccess, _ state: GlobalState?, conflict: (GlobalActor, UInt64) -> Void) {
+  func take(
+    _ access: GlobalAccess, _ state: GlobalState?, _ seen: VectorClock,
+    conflict: (GlobalActor, UInt64) -> Void
+  ) {
     let number = number(access.actor) * (access.kind.isSynchronizing ? -1 : 1)
     let first = Int(access.address - address)
     let end = min(first + access.byteCount, byteCount)
     let (firstWord, endWord) = ((first + 3) / 4, end / 4)
     if firstWord < endWord {
-      takeWords(firstWord..<endWord, access, number, state, conflict)
-      takeBytes(first..<firstWord * 4, access, number, state, conflict)
-      takeBytes(endWord * 4..<end, access, number, state, conflict)
+      takeWords(firstWord..<endWord, access, number, state, seen, conflict)
+      takeBytes(first..<firstWord * 4, access, number, state, seen, conflict)
+      takeBytes(endWord * 4..<end, access, number, state, seen, conflict)
     } else {
-      takeBytes(first..<end, access, number, state, conflict)
+      takeBytes(first..<end, access, number, state, seen, conflict)
     }
   }
 
   private func takeWords(
     _ range: Range<Int>, _ access: GlobalAccess, _ number: Int32, _ state: GlobalState?,
-    _ conflict: (GlobalActor, UInt64) -> Void
+    _ seen: VectorClock, _ conflict: (GlobalActor, UInt64) -> Void
   ) {
     var (lastEntry, isChecked) = (Entry(), false)
     for word in range.clamped(to: 0..<words.count) {
       let entry = words[word]
       if !isChecked || entry != lastEntry {
-        if let other = earlier(access, entry, state) { conflict(other, address + UInt64(word * 4)) }
+        if let other = earlier(access, entry, state, seen) { conflict(other, address + UInt64(word * 4)) }
         (lastEntry, isChecked) = (entry, true)
       }
       words[word].add(number, isWrite: access.kind.isWrite)
@@ -62,7 +65,7 @@ import Foundation
     guard let bytes else { return }
     let parts = (range.lowerBound * 4..<range.upperBound * 4).clamped(to: 0..<bytes.count)
     for byte in parts where bytes[byte] != Entry() {
-      if let other = earlier(access, bytes[byte], state) { conflict(other, address + UInt64(byte)) }
+      if let other = earlier(access, bytes[byte], state, seen) { conflict(other, address + UInt64(byte)) }
       if access.kind.isWrite { bytes[byte] = Entry() }
     }
   }
@@ -70,14 +73,14 @@ import Foundation
   /// Parts of words. What whole words have is left there: who comes after a part comes after what that came after.
   private func takeBytes(
     _ range: Range<Int>, _ access: GlobalAccess, _ number: Int32, _ state: GlobalState?,
-    _ conflict: (GlobalActor, UInt64) -> Void
+    _ seen: VectorClock, _ conflict: (GlobalActor, UInt64) -> Void
   ) {
     if range.isEmpty { return }
     let bytes = bytes ?? EntryMemory(count: byteCount)
     self.bytes = bytes
     for byte in range.clamped(to: 0..<bytes.count) {
       let word = byte / 4 < words.count ? words[byte / 4] : Entry()
-      if let other = earlier(access, word, state) ?? earlier(access, bytes[byte], state) {
+      if let other = earlier(access, word, state, seen) ?? earlier(access, bytes[byte], state, seen) {
         conflict(other, address + UInt64(byte))
       }
       bytes[byte].add(number, isWrite: access.kind.isWrite)
@@ -96,15 +99,19 @@ import Foundation
   }
 
   /// What an access races with.
-  private func earlier(_ access: GlobalAccess, _ entry: Entry, _ state: GlobalState?) -> GlobalActor? {
-    if let other = unordered(entry.write, access, state) { return other }
-    return access.kind.isWrite ? unordered(entry.read, access, state) : nil
+  private func earlier(_ access: GlobalAccess, _ entry: Entry, _ state: GlobalState?, _ seen: VectorClock)
+    -> GlobalActor?
+  {
+    if let other = unordered(entry.write, access, state, seen) { return other }
+    return access.kind.isWrite ? unordered(entry.read, access, state, seen) : nil
   }
 
-  private func unordered(_ number: Int32, _ access: GlobalAccess, _ state: GlobalState?) -> GlobalActor? {
+  private func unordered(_ number: Int32, _ access: GlobalAccess, _ state: GlobalState?, _ seen: VectorClock)
+    -> GlobalActor?
+  {
     if number == 0 || number < 0 && access.kind.isSynchronizing { return nil }
     let other = actors[Int(number.magnitude) - 1]
-    return access.isUnordered(other, state) ? other : nil
+    return access.isUnordered(other, state, seen) ? other : nil
   }
 }
 

@@ -140,17 +140,19 @@ final class LaunchRunner {
   /// Tells everybody when what they have asked of memory before a time is there: in the order of time, multiprocessor
   /// and issue.
   private func answerRequests(at end: UInt64) -> Bool {
-    var due: [(request: MemoryRequest, runs: ArraySlice<RequestQueue.Run>)] = []
-    for interpreter in interpreters where !interpreter.requests.isEmpty {
-      due += interpreter.requests.take(before: end)
+    var due: [DueRequest] = []
+    for place in interpreters.indices where interpreters[place].requests.firstTime < end {
+      interpreters[place].requests.take(before: end) { request, index in
+        due.append(
+          DueRequest(
+            time: request.time, processor: request.processor, sequence: request.sequence, interpreter: place,
+            index: index))
+      }
     }
     if due.isEmpty { return false }
-    let order = due.indices.sorted {
-      let (a, b) = (due[$0].request, due[$1].request)
-      return (a.time, a.processor, a.sequence, $0) < (b.time, b.processor, b.sequence, $1)
-    }
-    for place in order {
-      let (request, runs) = due[place]
+    due.sort()
+    for next in due {
+      let (request, runs) = interpreters[next.interpreter].requests.taken(next.index)
       let done = max(memory.resolve(request, runs), end)
       switch request.completion {
       case .nobody: break
@@ -159,7 +161,8 @@ final class LaunchRunner {
       }
     }
     for interpreter in interpreters {
-      for warp in interpreter.warps { warp.release(at: 0) { $0 == .memory } }
+      interpreter.requests.forgetTaken()
+      interpreter.releaseWaitingForMemory()
     }
     return true
   }
@@ -167,9 +170,7 @@ final class LaunchRunner {
   private func takeTurns(at end: UInt64) throws(SimulationError) -> Bool {
     var waiting: [(time: UInt64, interpreter: Interpreter, warp: Warp)] = []
     for interpreter in interpreters {
-      for warp in interpreter.warps where warp.fragments.contains(where: { $0.wait == .turn }) {
-        waiting.append((warp.time, interpreter, warp))
-      }
+      for warp in interpreter.warpsWaitingForTurn() { waiting.append((warp.time, interpreter, warp)) }
     }
     waiting.sort {
       ($0.time, $0.interpreter.launch.gridID, $0.warp.block.index, $0.warp.index)
@@ -180,12 +181,28 @@ final class LaunchRunner {
       try interpreter.takeTurn(warp, place)
       warp.wait(until: end, .memoryOrder)
       warp.publish()
+      if warp.waitsForTurn { interpreter.hasWaitingForTurn = true }
     }
     return !waiting.isEmpty
   }
 
   /// Hazards so far.
   var findings: [HazardFinding] { grids.flatMap(\.findings) }
+}
+
+/// A request that is to be answered: when and for whom, and where it is.
+private struct DueRequest: Comparable {
+  let time: UInt64
+  let processor: Int
+  let sequence: Int
+  let interpreter: Int
+  let index: Int
+
+  static func < (a: DueRequest, b: DueRequest) -> Bool {
+    if a.time != b.time { return a.time < b.time }
+    return (a.processor, a.sequence, a.interpreter, a.index)
+      < (b.processor, b.sequence, b.interpreter, b.index)
+  }
 }
 
 /// What each interpreter has come to in a window; each is written by one thread.
@@ -213,6 +230,6 @@ extension Interpreter {
   /// When the earliest warp that can go on does so, the next data arrives or is asked for; the largest number when
   /// nothing will.
   var nextTime: UInt64 {
-    min(warpTime, events.first?.time ?? .max, requests.firstTime)
+    min(warpTime, events.isEmpty ? .max : events[0].time, requests.firstTime)
   }
 }

@@ -9,7 +9,12 @@ import Foundation
     let address: UInt64
     let byteCount: Int
     let base: UnsafeMutableRawPointer
-    let words: InitialisedWords
+    fileprivate(set) var words: InitialisedWords
+
+    fileprivate func deallocate() {
+      unsafe Foundation.free(base)
+      words.deallocate()
+    }
   }
 
   /// In rising order of address. Changed only between launches.
@@ -26,7 +31,7 @@ import Foundation
   }
 
   deinit {
-    for allocation in allocations { unsafe Foundation.free(allocation.base) }
+    for allocation in allocations { allocation.deallocate() }
   }
 
   /// Allocates memory whose contents are unspecified, aligned to 512 bytes.
@@ -51,7 +56,7 @@ import Foundation
   /// Frees the allocation that begins at an address; false when none does.
   func free(_ address: UInt64) -> Bool {
     guard let index = allocations.firstIndex(where: { $0.address == address }) else { return false }
-    unsafe Foundation.free(allocations[index].base)
+    allocations[index].deallocate()
     allocatedByteCount -= allocations[index].byteCount
     allocations.remove(at: index)
     return true
@@ -59,6 +64,10 @@ import Foundation
 
   /// The allocation that has this byte.
   func allocation(containing address: UInt64) -> Allocation? {
+    index(containing: address).map { allocations[$0] }
+  }
+
+  private func index(containing address: UInt64) -> Int? {
     var (low, high) = (0, allocations.count)
     while low < high {
       let middle = (low + high) / 2
@@ -66,29 +75,23 @@ import Foundation
     }
     guard low > 0 else { return nil }
     let found = allocations[low - 1]
-    return address - found.address < UInt64(found.byteCount) ? found : nil
-  }
-
-  /// As above, for an access that is probably to the same allocation as another.
-  func allocation(containing address: UInt64, near other: Allocation?) -> Allocation? {
-    if let other, address &- other.address < UInt64(other.byteCount) { return other }
-    return allocation(containing: address)
+    return address - found.address < UInt64(found.byteCount) ? low - 1 : nil
   }
 
   /// The host, or a device that is not looked at, has written bytes.
   func markInitialised(_ address: UInt64, _ byteCount: Int) {
-    guard let found = allocation(containing: address) else { return }
-    let first = Int(address - found.address)
-    if first == 0 && byteCount == found.byteCount {
-      found.words.markAll()
+    guard let place = index(containing: address) else { return }
+    let first = Int(address - allocations[place].address)
+    if first == 0 && byteCount == allocations[place].byteCount {
+      allocations[place].words.markAll()
     } else {
-      found.words.mark(first..<first + byteCount)
+      allocations[place].words.mark(first..<first + byteCount)
     }
   }
 
   /// Takes all bytes of all allocations for written.
   func markAllInitialised() {
-    for allocation in allocations { allocation.words.markAll() }
+    for place in allocations.indices { allocations[place].words.markAll() }
   }
 
   /// Memory of `byteCount` bytes at an address, all in one allocation; nil when there is none.

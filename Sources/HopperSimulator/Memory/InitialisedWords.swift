@@ -2,8 +2,9 @@ import Foundation
 
 /// Which words of 4 bytes of an allocation somebody has written, at least in part.
 ///
-/// Interpreters mark words at the same time: each word has its own byte, and marks are never taken back.
-@safe final class InitialisedWords: @unchecked Sendable {
+/// Interpreters mark words at the same time: each word has its own byte, and marks are never taken back. Copies share their
+/// marks, which are not counted: threads that count references to one object keep each other waiting.
+@safe struct InitialisedWords: @unchecked Sendable {
   private let marks: UnsafeMutablePointer<UInt8>?
   private let wordCount: Int
   /// Whether all have been written. Changed only between launches.
@@ -17,10 +18,11 @@ import Foundation
     isWhole = unsafe memory == nil || byteCount == 0
   }
 
-  deinit { unsafe free(marks) }
+  /// Gives up the marks, which no copy may use any more.
+  func deallocate() { unsafe free(marks) }
 
   /// The host, or a launch that is not looked at, writes.
-  func markAll() { isWhole = true }
+  mutating func markAll() { isWhole = true }
 
   func mark(_ bytes: Range<Int>) {
     guard !isWhole, !bytes.isEmpty, let marks = unsafe marks else { return }
