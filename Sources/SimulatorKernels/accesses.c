@@ -71,10 +71,11 @@ SIM_CLONES int sim_have_equal(const uint64_t *addresses, uint32_t active) {
   return equal != 0;
 }
 
-SIM_CLONES int sim_equal_at(const uint32_t *numbers, const uint64_t *addresses, uint64_t mask, uint32_t *number) {
-  *number = numbers[(addresses[0] & mask) / 4];
+// Not in vectors: there, loads from 16 places take longer than one after the other.
+int sim_equal_at(const uint32_t *numbers, const uint64_t *addresses, uint64_t mask, int shift, uint32_t *number) {
+  *number = numbers[(addresses[0] & mask) >> shift];
   uint32_t differences = 0;
-  for (int lane = 0; lane < LANES; lane++) differences |= numbers[(addresses[lane] & mask) / 4] ^ *number;
+  for (int lane = 0; lane < LANES; lane++) differences |= numbers[(addresses[lane] & mask) >> shift] ^ *number;
   return differences == 0;
 }
 

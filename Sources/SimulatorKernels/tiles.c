@@ -39,57 +39,67 @@ uint32_t sim_tile_unit(const sim_tile *tile, int first_row, int row_count, int u
       tile, part.first_line + (uint32_t)unit / part.units, part.first_unit + (uint32_t)unit % part.units);
 }
 
+void sim_forget_replacements(sim_replacements *known) { memset(known, 0xFF, sizeof *known); }
+
 void sim_add_replacement(sim_replacements *known, uint32_t old, uint32_t new) {
-  uint32_t place = known->added++ % SIM_REPLACEMENTS;
-  known->old[place] = old;
-  known->new[place] = new;
+  known->old[old % SIM_REPLACEMENTS] = old;
+  known->new[old % SIM_REPLACEMENTS] = new;
 }
 
-// What takes the place of a number, twice; all ones if that is not known. Without branches: which of the numbers a unit has
-// is not foreseen.
-SIM_INLINE uint64_t replacement(const uint64_t *old, const uint64_t *new, uint64_t number) {
-  uint64_t next = UINT64_MAX;
-  for (int pair = 0; pair < SIM_REPLACEMENTS; pair++) next = number == old[pair] ? new[pair] : next;
-  return next;
+// What takes the place of a number; all ones if that is not known.
+SIM_INLINE uint32_t replacement(const sim_replacements *known, uint32_t number) {
+  uint32_t place = number % SIM_REPLACEMENTS;
+  return known->old[place] == number ? known->new[place] : UINT32_MAX;
+}
+
+// Replaces so many numbers, at most 8, that lie next to each other; 0 if they differ or it is not known what takes their
+// places.
+SIM_INLINE int replace_equal(uint32_t *at, uint32_t count, const sim_replacements *known) {
+  uint32_t differences = 0;
+  for (uint32_t number = 1; number < count; number++) differences |= at[number] ^ at[0];
+  uint32_t next = replacement(known, at[0]);
+  if (differences != 0 || next == UINT32_MAX) return 0;
+  for (uint32_t number = 0; number < count; number++) at[number] = next;
+  return 1;
+}
+
+// Units that lie next to each other within a row of the swizzle's pattern, in some order, and begin at a multiple of their
+// number: along K two, along M or N all of a row of 128 bytes; else 1.
+SIM_INLINE uint32_t neighbours(const sim_tile *tile, const tile_part *part) {
+  if (!tile->is_mn_major) return tile->swizzle != 0 && tile->start % 32 == 0 ? 2 : 1;
+  int is_whole = tile->swizzle == 128 && tile->start % 128 == 0 && part->first_unit % 8 == 0 && part->units % 8 == 0;
+  return is_whole ? 8 : 1;
+}
+
+// With the number of neighbours known, they are compared at once.
+SIM_INLINE int replace_lines(
+    const sim_tile *tile, const tile_part *part, uint32_t unit, uint32_t *numbers, const sim_replacements *known,
+    uint32_t count) {
+  uint32_t line = unit / part->units, in_line = unit % part->units;
+  for (; line < part->lines; line++, in_line = 0) {
+    while (in_line < part->units) {
+      uint32_t place = swizzled_place(tile, part->first_line + line, part->first_unit + in_line) / 16;
+      if (in_line % count == 0 && replace_equal(numbers + place / count * count, count, known)) {
+        in_line += count;
+      } else if (count > 1 && replace_equal(numbers + place, 1, known)) {
+        in_line++;
+      } else {
+        return (int)(line * part->units + in_line);
+      }
+    }
+  }
+  return (int)(part->lines * part->units);
 }
 
 SIM_CLONES int sim_tile_replace(
-    const sim_tile *tile, int first_row, int row_count, int unit, uint32_t *words, const sim_replacements *known) {
+    const sim_tile *tile, int first_row, int row_count, int unit, uint32_t *numbers, const sim_replacements *known) {
   sim_tile described = *tile;
   tile_part part = part_of(&described, first_row, row_count);
-  // Words never have the number that pairs have which are not there.
-  uint64_t old[SIM_REPLACEMENTS], new[SIM_REPLACEMENTS];
-  for (uint32_t pair = 0; pair < SIM_REPLACEMENTS; pair++) {
-    int is_there = pair < known->added;
-    old[pair] = is_there ? (uint64_t)known->old[pair] << 32 | known->old[pair] : UINT64_MAX;
-    new[pair] = is_there ? (uint64_t)known->new[pair] << 32 | known->new[pair] : UINT64_MAX;
+  switch (neighbours(&described, &part)) {
+    case 8: return replace_lines(&described, &part, (uint32_t)unit, numbers, known, 8);
+    case 2: return replace_lines(&described, &part, (uint32_t)unit, numbers, known, 2);
+    default: return replace_lines(&described, &part, (uint32_t)unit, numbers, known, 1);
   }
-  uint32_t line = (uint32_t)unit / part.units, first = (uint32_t)unit % part.units;
-  // Along K, the two units of a row lie next to each other in a swizzle's pattern, in either order.
-  int is_paired = !described.is_mn_major && described.swizzle != 0 && described.start % 32 == 0 && first == 0;
-  for (; is_paired && line < part.lines; line++) {
-    uint32_t *at = words + (swizzled_place(&described, part.first_line + line, 0) & ~16u) / 4;
-    uint64_t found[4];
-    memcpy(found, at, sizeof found);
-    uint64_t next = replacement(old, new, found[0]);
-    uint64_t differences = (found[1] ^ found[0]) | (found[2] ^ found[0]) | (found[3] ^ found[0]);
-    if (next == UINT64_MAX || differences != 0) break;
-    found[0] = found[1] = found[2] = found[3] = next;
-    memcpy(at, found, sizeof found);
-  }
-  for (; line < part.lines; line++) {
-    for (uint32_t in_line = first; in_line < part.units; in_line++) {
-      uint32_t *at = words + swizzled_place(&described, part.first_line + line, part.first_unit + in_line) / 4;
-      uint64_t found[2];
-      memcpy(found, at, sizeof found);
-      uint64_t next = replacement(old, new, found[0]);
-      if (next == UINT64_MAX || found[0] != found[1]) return (int)(line * part.units + in_line);
-      found[0] = found[1] = next;
-      memcpy(at, found, sizeof found);
-    }
-    first = 0;
-  }
-  return (int)(part.lines * part.units);
 }
 
 SIM_CLONES int sim_equal_count(const uint32_t *words, int count) {

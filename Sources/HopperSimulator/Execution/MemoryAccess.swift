@@ -134,12 +134,14 @@ import SimulatorKernels
     unsafe (region.base + offset + Int(first &- region.start)).assumingMemoryBound(to: UInt32.self)
   }
 
-  /// The numbers that words of shared memory have in `shadow` which 32 lanes access, one each, if all are the same.
-  @unsafe func equalNumber(in shadow: UnsafePointer<UInt32>, wordCount: Int) -> UInt32? {
+  /// The number that `numbers`, of which there is one for each `unit` bytes of shared memory, has where each of 32 lanes
+  /// begins, if all are the same.
+  @unsafe func equalNumber(in numbers: UnsafePointer<UInt32>, count: Int, unit: Int) -> UInt32? {
     let mask = UInt64(1) << AddressWindow.sharedBits - 1
-    guard byteCount == 4, Int(highest & mask) / 4 < wordCount else { return nil }
+    guard Int(highest & mask) / unit < count else { return nil }
     var number: UInt32 = 0
-    return unsafe sim_equal_at(shadow, addresses, mask, &number) != 0 ? number : nil
+    let shift = Int32(unit.trailingZeroBitCount)
+    return unsafe sim_equal_at(numbers, addresses, mask, shift, &number) != 0 ? number : nil
   }
 
   /// Wavefronts of shared memory, and as many as there would be without conflicts.

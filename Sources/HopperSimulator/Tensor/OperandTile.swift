@@ -59,15 +59,16 @@ import SimulatorKernels
     return unsafe Int(sim_tile_unit(&tile, Int32(rows.lowerBound), Int32(rows.count), Int32(number)))
   }
 
-  /// Replaces numbers in `words`, which has one for each word of shared memory, in units from the `first`th on. Returns the
-  /// first unit of which it is not known what takes the place of its number, or that has several; as many as there are units
-  /// when all are replaced.
+  /// Replaces the numbers of units, from the `first`th on, in `numbers`, which has one for each 16 bytes of shared memory.
+  /// Returns the first unit of which it is not known what takes the place of its number; as many as there are units when all
+  /// are replaced.
   @unsafe func replace(
-    _ known: sim_replacements, in words: UnsafeMutablePointer<UInt32>, rows: Range<Int>, from first: Int
+    _ known: UnsafePointer<sim_replacements>, in numbers: UnsafeMutablePointer<UInt32>, rows: Range<Int>,
+    from first: Int
   ) -> Int {
-    var (tile, known) = unsafe (tile, known)
+    var tile = unsafe tile
     return unsafe Int(
-      sim_tile_replace(&tile, Int32(rows.lowerBound), Int32(rows.count), Int32(first), words, &known))
+      sim_tile_replace(&tile, Int32(rows.lowerBound), Int32(rows.count), Int32(first), numbers, known))
   }
 
   /// Prepares 16 rows of A. All of them must be in memory.

@@ -28,8 +28,9 @@ void sim_store_words(void *memory, uint64_t start, const uint64_t *addresses, co
 // Whether two active lanes have the same address.
 int sim_have_equal(const uint64_t *addresses, uint32_t active);
 
-// Whether `numbers` has the same number for the word of each lane's address, of which the bits of a mask count; that number.
-int sim_equal_at(const uint32_t *numbers, const uint64_t *addresses, uint64_t mask, uint32_t *number);
+// Whether `numbers`, of which there is one for each `1 << shift` bytes, has the same for each lane's address, of which the
+// bits of a mask count; that number.
+int sim_equal_at(const uint32_t *numbers, const uint64_t *addresses, uint64_t mask, int shift, uint32_t *number);
 
 // Wavefronts of shared memory that an access takes, and how few it would take without bank conflicts (CUDA C++ programming
 // guide, shared memory, compute capability 5 and up): 32 banks of 4 bytes; lanes that read the same word share it. Wide

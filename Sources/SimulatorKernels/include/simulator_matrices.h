@@ -37,19 +37,18 @@ void sim_tile_extent(const sim_tile *tile, int rows, uint32_t *first, uint32_t *
 int sim_tile_unit_count(const sim_tile *tile, int row_count);
 uint32_t sim_tile_unit(const sim_tile *tile, int first_row, int row_count, int unit);
 
-// Numbers that take the place of others: the last that were added. Zero has none.
-#define SIM_REPLACEMENTS 4
+// Numbers that take the place of others, each where its last bits say; all ones is no number.
+#define SIM_REPLACEMENTS 64
 typedef struct {
   uint32_t old[SIM_REPLACEMENTS], new[SIM_REPLACEMENTS];
-  uint32_t added;
 } sim_replacements;
+void sim_forget_replacements(sim_replacements *known);
 void sim_add_replacement(sim_replacements *known, uint32_t old, uint32_t new);
 
-// `words` has a number for each word of shared memory. Replaces those of these units from `unit` on, as long as all four
-// words of a unit have the same number and it is known what takes its place. Returns the first unit that is not so; the count
-// when all are.
+// `numbers` has one for each 16 bytes of shared memory. Replaces those of these units from `unit` on, as long as it is known
+// what takes their places. Returns the first unit of which it is not; the count when it is of all.
 int sim_tile_replace(
-    const sim_tile *tile, int first_row, int row_count, int unit, uint32_t *words, const sim_replacements *known);
+    const sim_tile *tile, int first_row, int row_count, int unit, uint32_t *numbers, const sim_replacements *known);
 
 // How many of `count` numbers, from the first on, are equal to the first.
 int sim_equal_count(const uint32_t *words, int count);
