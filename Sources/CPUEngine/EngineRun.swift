@@ -1,5 +1,4 @@
 import LatentAttention
-import Synchronization
 
 /// What an engine keeps between runs: the workers' memory and the partial states; and the run in progress.
 ///
@@ -18,19 +17,16 @@ import Synchronization
   private var hasPartials = false
   private var call: EngineCall?
   private var stage = Stage.pieces
-  /// For each share of the plan in progress, how many of its pieces or jobs have been taken.
-  private var taken: UnsafeMutablePointer<Atomic<Int>>
-  private var shareCapacity = 0
+  /// What is left of the stage in progress.
+  private let queue = ShareQueue()
 
   init(workerCount: Int) {
     self.workerCount = workerCount
     unsafe workspaces = .allocate(capacity: workerCount)
     unsafe partials = .allocate(capacity: 1)
-    unsafe taken = .allocate(capacity: 0)
   }
 
   deinit {
-    unsafe taken.deallocate()
     unsafe workspaces.deinitialize(count: readyWorkspaces)
     unsafe workspaces.deallocate()
     unsafe partials.deinitialize(count: hasPartials ? 1 : 0)
@@ -54,7 +50,7 @@ import Synchronization
       }
       size = needed
     }
-    reserve(shares: plan.workerCount)
+    queue.reserve(shares: plan.workerCount)
     let (rows, width) = (plan.partialRowCount, plan.geometry.latentWidth)
     guard hasPartials else {
       unsafe partials.initialize(to: try PartialStates(rowCount: rows, width: width))
@@ -65,13 +61,6 @@ import Synchronization
       unsafe partials.pointee = try PartialStates(
         rowCount: max(rows, partials.pointee.rowCount), width: max(width, partials.pointee.width))
     }
-  }
-
-  private func reserve(shares: Int) {
-    guard shares > shareCapacity else { return }
-    unsafe taken.deallocate()
-    unsafe taken = .allocate(capacity: shares)
-    shareCapacity = shares
   }
 
   /// Runs all pieces, then all merge jobs.
@@ -88,32 +77,23 @@ import Synchronization
   /// Work that is all the first worker's wakes nobody: that would take longer than a small call.
   private func perform(_ newStage: Stage, onOne: Bool, _ pool: WorkerPool) {
     stage = newStage
-    for share in 0..<(call?.plan.workerCount ?? 0) { unsafe (taken + share).initialize(to: Atomic(0)) }
+    queue.refill(shares: call?.plan.workerCount ?? 0)
     if onOne { perform(worker: 0) } else { pool.run(self) }
   }
 
-  /// Does the worker's own shares and then what others have left: on a shared machine a core may be slower than the
-  /// plan assumed. What a piece or job computes does not depend on who does it.
+  /// Does the worker's own shares and then what others have left. What a piece or job computes does not depend on who
+  /// does it.
   func perform(worker: Int) {
     guard let call else { return }
     let runner = unsafe PieceRunner(call: call, workspace: workspaces + worker, partials: partials)
     let plan = call.plan
-    for start in 0..<workerCount {
-      let firstShare = (worker + start) % workerCount
-      for share in stride(from: firstShare, to: plan.workerCount, by: workerCount) {
-        switch stage {
-        case .pieces:
-          while let piece = takeNext(of: share, from: plan.pieceOffsets) { runner.run(plan.pieces[piece]) }
-        case .merges:
-          while let job = takeNext(of: share, from: plan.mergeOffsets) { runner.run(plan.mergeJobs[job]) }
-        }
+    switch stage {
+    case .pieces:
+      queue.takeAll(worker: worker, of: workerCount, from: plan.pieceOffsets) { runner.run(plan.pieces[$0]) }
+    case .merges:
+      queue.takeAll(worker: worker, of: workerCount, from: plan.mergeOffsets) {
+        runner.run(plan.mergeJobs[$0])
       }
     }
-  }
-
-  /// The next piece or job of a share that nobody has taken.
-  private func takeNext(of share: Int, from offsets: [Int]) -> Int? {
-    let next = unsafe offsets[share] + taken[share].add(1, ordering: .relaxed).oldValue
-    return next < offsets[share + 1] ? next : nil
   }
 }
