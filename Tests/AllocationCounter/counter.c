@@ -1,8 +1,13 @@
-// The executable's definitions of the allocation functions come before the C library's, for every library in
-// the process. They count and call glibc's own functions under their other names.
+// The executable's definitions of these functions come before the C library's, for every library in the process. They
+// count and call glibc's own functions, those for memory under their other names.
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include "AllocationCounter.h"
 
+#include <dlfcn.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
 
@@ -13,9 +18,11 @@ extern void *__libc_memalign(size_t alignment, size_t size);
 
 static atomic_bool is_counting;
 static atomic_int_least64_t allocations;
+static atomic_int_least64_t threads;
 
 void allocation_counter_start(void) {
   atomic_store(&allocations, 0);
+  atomic_store(&threads, 0);
   atomic_store(&is_counting, 1);
 }
 
@@ -23,6 +30,8 @@ int64_t allocation_counter_stop(void) {
   atomic_store(&is_counting, 0);
   return atomic_load(&allocations);
 }
+
+int64_t allocation_counter_threads(void) { return atomic_load(&threads); }
 
 static void note(void) {
   if (atomic_load_explicit(&is_counting, memory_order_relaxed)) atomic_fetch_add(&allocations, 1);
@@ -60,4 +69,12 @@ int posix_memalign(void **memory, size_t alignment, size_t size) {
   if (allocated == NULL) return ENOMEM;
   *memory = allocated;
   return 0;
+}
+
+int pthread_create(
+    pthread_t *thread, const pthread_attr_t *attributes, void *(*body)(void *), void *argument) {
+  if (atomic_load_explicit(&is_counting, memory_order_relaxed)) atomic_fetch_add(&threads, 1);
+  int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *) =
+      dlsym(RTLD_NEXT, "pthread_create");
+  return create(thread, attributes, body, argument);
 }

@@ -5,7 +5,7 @@ import Testing
 
 /// A process counts all of its allocations, so that each test here has one of its own.
 @Suite struct AllocationTests {
-  @Test func runsAllocateNothing() async {
+  @Test func runsAllocateNothingAndStartNoThreads() async {
     await #expect(processExitsWith: .success) {
       for elementType in [ElementType.bfloat16, .float16] {
         for policy in PolicyName.allCases {
@@ -39,6 +39,7 @@ import Testing
     for _ in 0..<5 { try run() }
     let count = allocation_counter_stop()
     #expect(count == 0, "\(elementType), \(policy.name), \(plan.mergeJobs.count) merge jobs")
+    #expect(allocation_counter_threads() == 0)
   }
 
   @Test func mergesAreAmongTheCounted() throws {
@@ -50,7 +51,7 @@ import Testing
     #expect(try engine.plan(whole.batch, geometry: whole.geometry).mergeJobs.isEmpty)
   }
 
-  @Test func counterSeesAllocations() async {
+  @Test func counterSeesAllocationsAndThreads() async {
     await #expect(processExitsWith: .success) {
       allocation_counter_start()
       let small = UnsafeMutableRawPointer.allocate(byteCount: 100, alignment: 8)
@@ -60,6 +61,7 @@ import Testing
       let engine = try CPUEngine(threadCount: 2)
       let count = allocation_counter_stop()
       #expect(count > 4, "\(engine.threadCount) threads")
+      #expect(allocation_counter_threads() == 1)
       unsafe small.deallocate()
       unsafe aligned.deallocate()
     }

@@ -58,6 +58,22 @@ import Testing
     }
   }
 
+  /// A prompt: tiles full of tokens of one head, each with a bound of its own, and a hundred tokens that see no key.
+  @Test(arguments: InstructionSet.available)
+  func thousandsOfQueries(set: InstructionSet) throws {
+    var recipe = CaseRecipe("thousands of queries", requests: [.init(1, 90), .init(3_000, 2_900)])
+    recipe.headCount = 1
+    recipe.latentWidth = 64
+    recipe.ropeWidth = 16
+    let verificationCase = try VerificationCase(recipe)
+    let engine = try CPUEngine(threadCount: 2, instructionSet: set)
+    let plan = try engine.plan(verificationCase.batch, geometry: verificationCase.geometry)
+    try engine.run(
+      plan, queries: verificationCase.queries, cache: verificationCase.cache, output: verificationCase.output)
+    let comparison = try verificationCase.oracle().compare(verificationCase.output, randomRows: 300, seed: 1)
+    #expect(comparison.passed, "\(comparison)")
+  }
+
   /// One piece per key, dealt out in turn: the most pieces and the longest merge there can be.
   private struct OneKeyPieces: PlanningPolicy {
     let name = "one key per piece"

@@ -1,4 +1,5 @@
-/// Counts what the process allocates on the heap, on all threads, by standing in for the C library's functions.
+/// Counts what the process allocates on the heap, on all threads, and the threads that it starts, by standing in for the
+/// C library's functions.
 #ifndef ALLOCATION_COUNTER_H
 #define ALLOCATION_COUNTER_H
 
@@ -8,5 +9,7 @@
 void allocation_counter_start(void);
 /// Stops counting; returns the number of allocations since the start.
 int64_t allocation_counter_stop(void);
+/// The number of threads started while the last count ran.
+int64_t allocation_counter_threads(void);
 
 #endif
