@@ -113,22 +113,33 @@ import Testing
     }
   }
 
-  @Test func outputsThatOverlapInputs() throws {
-    // One piece of memory; all tensors of the call fit, but the outputs touch what they must not.
-    let memory = try AlignedMemory(byteCount: 4096, field: "memory")
-    memory.fill(0)
+  /// One piece of memory for all tensors of a call.
+  private struct CallMemory {
+    private let memory: AlignedMemory
+
+    init() throws {
+      memory = try AlignedMemory(byteCount: 4096, field: "memory")
+      memory.fill(0)
+    }
+
     func view(_ offset: Int, _ shape: (Int, Int, Int), _ type: ElementType) throws -> MutableTensorView {
       unsafe try MutableTensorView(
         UnsafeMutableRawBufferPointer(rebasing: memory.bytes[offset...]), type, shape: shape)
     }
+  }
+
+  @Test func outputsThatOverlapInputs() throws {
+    // All tensors of the call fit, but the outputs touch what they must not.
+    let memory = try CallMemory()
     // Bytes 0 ..< 216 and 512 ..< 752.
-    let queries = try QueryView(combined: view(0, (3, 3, 12), .bfloat16).view, geometry: geometry)
-    let cache = try CacheView(combined: view(512, (5, 2, 12), .bfloat16).view, geometry: geometry)
+    let queries = try QueryView(combined: memory.view(0, (3, 3, 12), .bfloat16).view, geometry: geometry)
+    let cache = try CacheView(combined: memory.view(512, (5, 2, 12), .bfloat16).view, geometry: geometry)
     func check(output: Int, lse: Int?) throws {
       try self.check(
         queries: queries, cache: cache,
         output: OutputView(
-          output: view(output, (3, 3, 8), .bfloat16), lse: lse.map { try view($0, (3, 3, 1), .float32) }))
+          output: memory.view(output, (3, 3, 8), .bfloat16),
+          lse: lse.map { try memory.view($0, (3, 3, 1), .float32) }))
     }
     try check(output: 216, lse: 360)
     try check(output: 752, lse: 476)
@@ -137,5 +148,30 @@ import Testing
     expectProblem(.overlap, "lse") { try check(output: 752, lse: 200) }
     expectProblem(.overlap, "lse") { try check(output: 752, lse: 480) }
     expectProblem(.overlap, "lse") { try check(output: 216, lse: 356) }
+  }
+
+  @Test func outputsThatOverlapRopesInTensorsOfTheirOwn() throws {
+    let memory = try CallMemory()
+    // Bytes 0 ..< 144 and 144 ..< 216; 512 ..< 672 and 672 ..< 752.
+    let queries = try QueryView(
+      latent: memory.view(0, (3, 3, 8), .bfloat16).view, rope: memory.view(144, (3, 3, 4), .bfloat16).view)
+    let cache = try CacheView(
+      latent: memory.view(512, (5, 2, 8), .bfloat16).view, rope: memory.view(672, (5, 2, 4), .bfloat16).view)
+    func check(output: Int, lse: Int, maximumScores: Int) throws {
+      try self.check(
+        queries: queries, cache: cache,
+        output: OutputView(
+          output: memory.view(output, (3, 3, 8), .bfloat16), lse: memory.view(lse, (3, 3, 1), .float32),
+          maximumScores: memory.view(maximumScores, (3, 3, 1), .float32)))
+    }
+    try check(output: 216, lse: 752, maximumScores: 788)
+    expectProblem(.overlap, "output") { try check(output: 214, lse: 752, maximumScores: 788) }
+    expectProblem(.overlap, "output") { try check(output: 750, lse: 360, maximumScores: 396) }
+    expectProblem(.overlap, "lse") { try check(output: 216, lse: 748, maximumScores: 788) }
+    expectProblem(.overlap, "lse") { try check(output: 752, lse: 212, maximumScores: 360) }
+    expectProblem(.overlap, "maximumScores") { try check(output: 752, lse: 360, maximumScores: 212) }
+    expectProblem(.overlap, "maximumScores") { try check(output: 216, lse: 788, maximumScores: 748) }
+    expectProblem(.overlap, "maximumScores") { try check(output: 216, lse: 752, maximumScores: 356) }
+    expectProblem(.overlap, "maximumScores") { try check(output: 216, lse: 752, maximumScores: 784) }
   }
 }
