@@ -1,5 +1,6 @@
 import GPUDevice
 import HopperEngine
+import HopperKernels
 import HopperSimulator
 import LatentAttention
 import Reports
@@ -44,11 +45,17 @@ struct CostFit {
   let costs: [Double]
 
   /// Runs all points on a simulated device and fits costs to them, each point's error relative to its time.
-  init(_ device: DeviceDescription, _ sharing: KeySharing, threads: Int?) throws {
+  ///
+  /// - Parameter options: of the engine; what they say of clusters must fit `sharing`.
+  init(
+    _ device: DeviceDescription, _ sharing: KeySharing, _ options: HopperEngineOptions, pageSize: Int = 64,
+    threads: Int?
+  ) throws {
     self.device = device
     self.sharing = sharing
     measurements = try Self.points.map {
-      Measurement(point: $0, nanoseconds: try Self.measure($0, device, sharing, threads: threads))
+      let seconds = try Self.measure($0, device, sharing, options, pageSize: pageSize, threads: threads)
+      return Measurement(point: $0, nanoseconds: seconds * 1e9)
     }
     costs = nonNegativeLeastSquares(
       measurements.map { measurement in
@@ -60,7 +67,8 @@ struct CostFit {
   }
 
   private static func measure(
-    _ point: Point, _ device: DeviceDescription, _ sharing: KeySharing, threads: Int?
+    _ point: Point, _ device: DeviceDescription, _ sharing: KeySharing, _ options: HopperEngineOptions,
+    pageSize: Int, threads: Int?
   ) throws -> Double {
     let simulated = SimulatedGPU(device, threadCount: threads)
     let workers = simulated.properties.multiprocessorCount / sharing.blocksPerWorker
@@ -70,19 +78,29 @@ struct CostFit {
     shape.heads = 64 * rowTiles * sharing.blocksPerWorker
     shape.batch = workers * point.pieces / point.parts / rowTiles
     shape.keys = 64 * point.tiles * point.parts
-    var options = HopperEngineOptions()
-    options.cluster = sharing == .cluster ? .multicast : .none
+    shape.pageSize = pageSize
     let simulation = try DecodeSimulation(
       shape, engine: HopperEngine(device: simulated, options: options))
     try simulation.run(simulation.plan(EqualPieces(keys: 64 * point.tiles, rowTiles: rowTiles)))
-    let launches = simulated.takeLaunches()
-    let start = launches.map(\.start).min() ?? .zero
-    return ((launches.map(\.end).max() ?? .zero) - start).inSeconds * 1e9
+    return simulated.takeLaunches().seconds
   }
 
   /// What the fit says of a point.
   func prediction(_ point: Point) -> Double {
     zip(point.counts(blocksPerWorker: sharing.blocksPerWorker), costs).reduce(0) { $0 + $1.0 * $1.1 }
+  }
+
+  /// What the fit says of a plan, in nanoseconds: the call, the busiest worker, and the second stage if there is one.
+  func prediction(_ plan: AttentionPlan) -> Double {
+    let loads = (0..<plan.workerCount).map { worker in
+      plan.pieces[plan.pieceOffsets[worker]..<plan.pieceOffsets[worker + 1]].reduce(0) { load, piece in
+        let keys = piece.keyEnd - piece.keyStart
+        let tiles = (keys + HopperKernels.tileRows - 1) / HopperKernels.tileRows
+        let partialRows = piece.partialRow == nil ? 0 : piece.rowCount
+        return load + costs[1] + Double(tiles) * costs[2] + Double(partialRows) * costs[3]
+      }
+    }
+    return costs[0] + (loads.max() ?? 0) + (plan.mergeJobs.isEmpty ? 0 : costs[4])
   }
 
   /// The greatest error of the fit, as a share of the time.

@@ -6,13 +6,28 @@ import LatentAttention
 /// One decode call on a simulated device, with numbers of no meaning: what it costs is asked for, not what it computes.
 struct DecodeSimulation {
   /// The shape of the call.
-  struct Shape {
+  struct Shape: Sendable, Hashable {
     var heads = 128
     var batch = 128
     var keys = 4096
     var queries = 1
     var pageSize = 64
     var elementType = ElementType.bfloat16
+
+    func geometry() throws -> AttentionGeometry { try AttentionGeometry.deepSeek(headCount: heads) }
+
+    /// Requests of equally many keys; every page of the pool belongs to one.
+    func requests() throws -> Batch {
+      let pages = (keys + pageSize - 1) / pageSize
+      // Neighbours in a request lie far apart, as in a cache that has been in use.
+      let lists = (0..<batch).map { request in
+        (0..<pages).map { Int32(truncatingIfNeeded: $0 * batch + request) }
+      }
+      return try Batch(
+        queryCounts: Array(repeating: queries, count: batch), pageLists: lists,
+        keyLengths: Array(repeating: keys, count: batch), pageSize: pageSize,
+        poolPageCount: pages * batch, isCausal: true)
+    }
   }
 
   let batch: Batch
@@ -21,25 +36,17 @@ struct DecodeSimulation {
   private let engine: HopperEngine
   private let queries, cache, output, lse: DeviceMemory
 
-  /// Makes tensors on the device; every page of the pool belongs to one request.
+  /// Makes tensors on the device.
   init(_ shape: Shape, engine: HopperEngine) throws {
     self.shape = shape
     self.engine = engine
-    geometry = try AttentionGeometry.deepSeek(headCount: shape.heads)
-    let pages = (shape.keys + shape.pageSize - 1) / shape.pageSize
-    // Neighbours in a request lie far apart, as in a cache that has been in use.
-    let lists = (0..<shape.batch).map { request in
-      (0..<pages).map { Int32(truncatingIfNeeded: $0 * shape.batch + request) }
-    }
-    batch = try Batch(
-      queryCounts: Array(repeating: shape.queries, count: shape.batch), pageLists: lists,
-      keyLengths: Array(repeating: shape.keys, count: shape.batch), pageSize: shape.pageSize,
-      poolPageCount: pages * shape.batch, isCausal: true)
+    geometry = try shape.geometry()
+    batch = try shape.requests()
     let rows = try batch.queryTokenCount.multiplied(by: shape.heads, field: "queries")
     let width = geometry.keyWidth * shape.elementType.byteCount
     queries = try Self.fill(engine.device, rows.multiplied(by: width, field: "queries"), shape.elementType)
     cache = try Self.fill(
-      engine.device, (pages * shape.batch * shape.pageSize).multiplied(by: width, field: "cache"),
+      engine.device, (batch.poolPageCount * shape.pageSize).multiplied(by: width, field: "cache"),
       shape.elementType)
     output = try engine.device.allocate(byteCount: rows * geometry.latentWidth * shape.elementType.byteCount)
     lse = try engine.device.allocate(byteCount: rows * MemoryLayout<Float>.size)
@@ -100,5 +107,18 @@ struct DecodeSimulation {
         Array(numbers[..<count]), to: memory.address(at: start, byteCount: count * 2))
     }
     return memory
+  }
+}
+
+extension [SimulatedLaunch] {
+  /// From the first block's start to the last one's end.
+  var seconds: Double {
+    let start = map(\.start).min() ?? .zero
+    return ((map(\.end).max() ?? .zero) - start).inSeconds
+  }
+
+  /// The share of `seconds` in which a unit was used.
+  func utilisation(_ unit: UnitReport.Name) -> Double {
+    reduce(0) { $0 + ($1.report.unit(unit)?.utilisation ?? 0) * $1.report.seconds } / seconds
   }
 }

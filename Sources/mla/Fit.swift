@@ -32,7 +32,9 @@ struct Fit: ParsableCommand {
     var fitted: [FittedCosts] = []
     for device in devices {
       for sharing in KeySharing.allCases {
-        let fit = try CostFit(device, sharing, threads: threads)
+        var options = HopperEngineOptions()
+        options.cluster = sharing == .cluster ? .multicast : .none
+        let fit = try CostFit(device, sharing, options, threads: threads)
         print(Self.report(fit))
         fitted.append(fit.fitted)
       }

@@ -116,16 +116,11 @@ private struct SimulationResult: Encodable, CustomStringConvertible {
     (pageSize, type, self.device) = (shape.pageSize, shape.elementType.rawValue, device)
     self.plan = plan.statistics
     self.launches = launches.map(\.report)
-    let start = launches.map(\.start).min() ?? .zero
-    let seconds = ((launches.map(\.end).max() ?? .zero) - start).inSeconds
-    self.seconds = seconds
+    seconds = launches.seconds
     teraflops = work.flops / seconds * 1e-12
     kvGBps = work.keyBytes / seconds * 1e-9
-    func used(_ unit: UnitReport.Name) -> Double {
-      launches.reduce(0) { $0 + ($1.report.unit(unit)?.utilisation ?? 0) * $1.report.seconds } / seconds
-    }
-    tensorUtilisation = used(.tensor)
-    dramUtilisation = used(.dram)
+    tensorUtilisation = launches.utilisation(.tensor)
+    dramUtilisation = launches.utilisation(.dram)
   }
 
   var description: String {

@@ -50,6 +50,31 @@ import Testing
     #expect(abs(gflops * milliseconds[0] * 1e6 - flops) < 1e-6 * flops)
   }
 
+  @Test func compareMarksTheBestVariant() throws {
+    let folder = try TemporaryFolder()
+    let (json, report) = (folder.path("compare.json"), folder.path("compare.html"))
+    let run = try CommandRun("compare", "--grid", "small", "--json", json, "--report", report)
+    #expect(run.status == 0, "\(run.errors)")
+    let result = try #require(
+      JSONSerialization.jsonObject(with: Data(contentsOf: URL(filePath: json))) as? [String: Any])
+    let rows = try #require(result["rows"] as? [[String: Any]])
+    // One request of 16 heads, three pipelines and bf16 partials; of 128 heads, four variants in clusters as well.
+    let calls = [16, 128].map { heads in rows.filter { $0["heads"] as? Int == heads } }
+    #expect(calls.map(\.count) == [4, 8])
+    for call in calls {
+      let times = call.compactMap { $0["microseconds"] as? Double }
+      let best = call.filter { $0["isBest"] as? Bool == true }.compactMap { $0["microseconds"] as? Double }
+      #expect(times.count == call.count && best.count == 1 && best.first == times.min())
+      #expect(Set(times).count > 1)
+      #expect(call.allSatisfy { $0["isSimulated"] as? Bool == true })
+    }
+    let row = try #require(rows.first)
+    let (time, rate) = (row["microseconds"] as? Double ?? 0, row["teraflops"] as? Double ?? 0)
+    #expect(abs(time * rate * 1e6 - 2.0 * 16 * 1024 * (576 + 512)) < 1)
+    let page = try String(contentsOfFile: report, encoding: .utf8)
+    #expect(page.contains("Roofline") && page.contains("Best variant"))
+  }
+
   @Test func planComparesAllPoliciesAndDraws() throws {
     let folder = try TemporaryFolder()
     let (json, svg) = (folder.path("plan.json"), folder.path("plan.svg"))

@@ -112,8 +112,14 @@ public struct DeviceDescription: Sendable {
       }
   }
 
+  /// Floating-point operations that the tensor cores of all multiprocessors can do in a second, dense and 16-bit.
+  public var tensorFlopsPerSecond: Double { tensorRate.value * processorCount.value * clock.value * 1e9 }
+
+  /// DRAM bytes per second that streams reach.
+  public var dramBytesPerSecond: Double { dramBandwidth.value * dramEfficiency.value * 1e9 }
+
   /// DRAM bytes per cycle that streams reach.
-  var dramBytesPerCycle: Double { dramBandwidth.value * dramEfficiency.value / clock.value }
+  var dramBytesPerCycle: Double { dramBytesPerSecond / (clock.value * 1e9) }
 
   /// The devices that the simulator knows.
   public static let all = [h100, h800, h200, h20]

@@ -1,0 +1,103 @@
+import ArgumentParser
+import HopperSimulator
+import LatentAttention
+import Reports
+
+/// Compares pipelines, clusters and partials over batch, length, heads and page size.
+struct Compare: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Compare the Hopper engine's variants over a grid of decode calls.",
+    discussion: """
+      Every call is planned as the engine would for each variant. Calls of at most --simulated-pairs pairs of a row tile and \
+      a key tile are simulated; what longer ones take is predicted from costs per piece, tile and partial row that are \
+      fitted to simulated runs of the same variant, and marked with ~. Predictions are made for the simulated calls as well, \
+      and --check of the predicted ones are simulated after all: the errors are printed. Where someone has published a \
+      measurement of a call, it stands beside ours.
+      """)
+
+  /// Calls that can be compared.
+  enum Grid: String, ExpressibleByArgument, CaseIterable {
+    /// Batches 1 to 768 of 1,024 to 8,192 keys, 16 to 128 heads, pages of 1 and 64 tokens.
+    case standard
+    /// Two of these calls.
+    case small
+  }
+
+  @Option(help: "Which calls.") var grid = Grid.standard
+  @Option(help: "Simulated device: h100, h800, h200, h20.") var device = "h100"
+  @Option(help: "Most pairs of a row tile and a key tile of a call that is simulated.")
+  var simulatedPairs = 2112
+  @Option(help: "Predicted rows to simulate after all.") var check = 6
+  @Option(help: "Threads that simulate; the default is all processors.") var threads: Int?
+  @Option(help: "Write the rows to a JSON file.") var json: String?
+  @Option(help: "Write a report with plots to an HTML file.") var report: String?
+
+  /// A checked call takes at most about half a minute on two cores.
+  private static let mostCheckedPairs = 20_000
+
+  func validate() throws {
+    try mla.validate("--simulated-pairs", simulatedPairs, in: 0...maximumCount)
+    try mla.validate("--check", check, in: 0...maximumCount)
+  }
+
+  func run() throws {
+    try FileWriter.check(json, report)
+    guard let description = DeviceDescription(name: device) else {
+      let names = DeviceDescription.all.map(\.name).joined(separator: ", ")
+      throw ValidationError("--device = \(device): must be one of \(names)")
+    }
+    var comparison = VariantComparison(
+      description, grid.shapes, simulatedPairs: simulatedPairs, threads: threads)
+    let progress = ProgressBar(label: "compare", total: comparison.shapes.count + check)
+    var calls: [[VariantComparison.Row]] = []
+    for shape in comparison.shapes {
+      calls.append(try comparison.rows(shape))
+      progress.update(calls.count)
+    }
+    let rows = calls.flatMap { $0 }
+    var checked: [VariantComparison.Row] = []
+    for row in sample(rows) {
+      checked.append(try comparison.checked(row))
+      progress.update(calls.count + checked.count)
+    }
+    progress.finish()
+    let result = ComparisonResult(device: description, calls: calls, checked: checked)
+    print(result.text)
+    if let json { try JSONOutput.write(result, to: json) }
+    if let report {
+      try FileWriter.write(
+        result.report(command: CommandLine.arguments.joined(separator: " ")).html(), to: report)
+    }
+  }
+
+  /// Predicted rows, evenly from all that can be simulated in a short time.
+  private func sample(_ rows: [VariantComparison.Row]) -> [VariantComparison.Row] {
+    let candidates = rows.filter { row in
+      var shape = DecodeSimulation.Shape()
+      (shape.heads, shape.batch, shape.keys) = (row.heads, row.batch, row.kv)
+      return !row.isSimulated && shape.tilePairs <= Self.mostCheckedPairs
+    }
+    let count = min(check, candidates.count)
+    return (0..<count).map { candidates[(2 * $0 + 1) * candidates.count / (2 * count)] }
+  }
+}
+
+extension Compare.Grid {
+  /// The calls, by page size, heads, batch and keys.
+  var shapes: [DecodeSimulation.Shape] {
+    let (pageSizes, heads, batches, keys) =
+      switch self {
+      case .standard: ([1, 64], [16, 32, 64, 128], [1, 16, 32, 64, 128, 768], [1024, 2048, 4096, 8192])
+      case .small: ([64], [16, 128], [1], [1024])
+      }
+    return pageSizes.flatMap { pageSize in
+      heads.flatMap { heads in
+        batches.flatMap { batch in
+          keys.map {
+            DecodeSimulation.Shape(heads: heads, batch: batch, keys: $0, pageSize: pageSize)
+          }
+        }
+      }
+    }
+  }
+}

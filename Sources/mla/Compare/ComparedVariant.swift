@@ -1,0 +1,60 @@
+import HopperEngine
+import HopperKernels
+import LatentAttention
+
+/// One way for the Hopper engine to run a decode call: a column of `mla compare`.
+struct ComparedVariant: Sendable {
+  /// As in `wg2 multicast`: warpgroups, and what else differs from a lone block with fp32 partials.
+  let name: String
+  let options: HopperEngineOptions
+
+  private init(
+    _ pipeline: DecodeVariant.Pipeline, _ cluster: HopperEngineOptions.Cluster = .none,
+    partials: ElementType = .float32
+  ) {
+    var options = HopperEngineOptions()
+    options.pipeline = pipeline
+    options.cluster = cluster
+    options.partialType = partials
+    self.options = options
+    let warpgroups =
+      switch pipeline {
+      case .twoWarpgroups: "wg2"
+      case .threeWarpgroups: "wg3"
+      case .fourWarpgroups: "wg4"
+      }
+    name =
+      warpgroups + (cluster == .none ? "" : " \(cluster.rawValue)")
+      + (partials == .float32 ? "" : " \(partials.rawValue)")
+  }
+
+  /// All that are compared. Types of partials differ in what they cost in the same way whatever the pipeline.
+  static let all =
+    DecodeVariant.Pipeline.allCases.map { ComparedVariant($0) }
+    + [ComparedVariant(.twoWarpgroups, .sync)]
+    + DecodeVariant.Pipeline.allCases.map { ComparedVariant($0, .multicast) }
+    + [ComparedVariant(.twoWarpgroups, partials: .bfloat16)]
+
+  /// How blocks share keys in a call of this shape.
+  func sharing(_ shape: DecodeSimulation.Shape) -> KeySharing {
+    guard shape.rowTiles > 1 else { return .none }
+    return options.cluster == .none ? .l2 : .cluster
+  }
+
+  /// Whether the engine runs such a plan in this way, and not as another variant does.
+  func applies(to shape: DecodeSimulation.Shape, plan: AttentionPlan) -> Bool {
+    switch options.cluster {
+    case .none, .automatic: options.partialType == .float32 || !plan.mergeJobs.isEmpty
+    case .sync: shape.rowTiles > 1
+    case .multicast: shape.rowTiles > 1 && DecodeVariant.Loading(pageSize: shape.pageSize) != .rows
+    }
+  }
+}
+
+extension DecodeSimulation.Shape {
+  /// Tiles of 64 rows that a request has.
+  var rowTiles: Int { (heads * queries + HopperKernels.tileRows - 1) / HopperKernels.tileRows }
+
+  /// Tiles of 64 rows × tiles of 64 keys: what simulating a call takes grows with it.
+  var tilePairs: Int { batch * rowTiles * ((keys + HopperKernels.tileRows - 1) / HopperKernels.tileRows) }
+}
