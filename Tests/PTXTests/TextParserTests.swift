@@ -321,6 +321,7 @@ struct TextParserTests {
     arguments: [
       ("", "expected '.version', found the end of the text"),
       (".version 8.0", "expected '.target', found the end of the text"),
+      (".target sm_90a .version 8.0", "expected '.version' before '.target', found 'sm_90a'"),
       (".version 8.0 .target sm_90a .address_size 16", "16 is out of range"),
       (".version 8.0 .global .u32 a; .global .u32 a;", "'a' is declared twice"),
       (".version 8.0 .func f() { } .func f() { }", "'f' is declared twice"),

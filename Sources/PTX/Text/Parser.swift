@@ -63,7 +63,7 @@ struct Parser {
     switch directive {
     case ".version": try version()
     case ".target":
-      repeat { module.targets.append(try scanner.name()) } while scanner.take(ASCII.comma)
+      repeat { try target() } while scanner.take(ASCII.comma)
     case ".address_size":
       module.addressSize = try scanner.count()
       guard [32, 64].contains(module.addressSize) else {
@@ -107,9 +107,29 @@ struct Parser {
   }
 
   private mutating func version() throws(ParseError) {
+    scanner.skipSpace()
+    let start = scanner
     let major = try versionPart()
     try scanner.expect(ASCII.dot)
     module.version = Module.Version(major, try versionPart())
+    guard Module.minorVersions[major]?.contains(module.version.minor) == true else {
+      throw start.error(.unsupportedVersion(module.version))
+    }
+  }
+
+  private mutating func target() throws(ParseError) {
+    scanner.skipSpace()
+    guard module.version.major > 0 else { throw scanner.unexpected("'.version' before '.target'") }
+    let start = scanner
+    let name = try scanner.name()
+    if let first = Module.firstVersions[name] {
+      guard first <= module.version else {
+        throw start.error(.targetNeedsVersion(name, first, found: module.version))
+      }
+    } else if module.targets.isEmpty || !Module.targetOptions.contains(name) {
+      throw start.error(.unsupportedTarget(name))
+    }
+    module.targets.append(name)
   }
 
   private mutating func versionPart() throws(ParseError) -> Int {
