@@ -23,11 +23,11 @@ struct LanguageErrorTests {
 
   @Test("An instruction that the table does not have")
   func unknownForms() {
-    expect(.unknownForm(spelling: "frobnicate.u32", operandCount: 2)) { k, line in
+    expect(.unknownForm(spelling: "frobnicate.u32")) { k, line in
       line = #line + 1
       k.emit("frobnicate.u32", 1, 2)
     }
-    expect(.unknownForm(spelling: "add.u32", operandCount: 2)) { k, line in
+    expect(.operandCount(spelling: "add.u32", found: 2, expected: [3])) { k, line in
       line = #line + 1
       k.emit("add.u32", k.variable("x", U32.self, 1), 2)
     }

@@ -28,6 +28,15 @@ public enum InstructionForms {
     return nil
   }
 
+  /// How many operands the instructions of a spelling may have, in rising order; empty when the table has no such
+  /// spelling.
+  public static func operandCounts(of spelling: String) -> [Int] {
+    let parts = spelling.split(separator: ".")
+    let rows = parts.first.flatMap { rowsByMnemonic[String($0)] } ?? []
+    let fitting = rows.map { all[$0] }.filter { $0.choices(for: Array(parts.dropFirst())) != nil }
+    return Set(fitting.flatMap { form in (0...form.operands.count).filter(form.takes) }).sorted()
+  }
+
   /// The form of an instruction; nil when the table has none.
   public static func decode(_ instruction: Instruction) -> DecodedForm? {
     decode(instruction.spelling, operandCount: instruction.operands.count)

@@ -92,7 +92,11 @@ public final class KernelBuilder {
   /// `isOperator` for what has no place of its own.
   func record(_ spelling: String, _ operands: [Operand] = [], isOperator: Bool = false) {
     guard let form = InstructionForms.decode(spelling, operandCount: operands.count) else {
-      return fail(.unknownForm(spelling: spelling, operandCount: operands.count))
+      let expected = InstructionForms.operandCounts(of: spelling)
+      return fail(
+        expected.isEmpty
+          ? .unknownForm(spelling: spelling)
+          : .operandCount(spelling: spelling, found: operands.count, expected: expected))
     }
     version = Swift.max(version, form.form.since)
     for operand in operands { operand.forEachRegister(checkScope) }

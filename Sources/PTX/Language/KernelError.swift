@@ -2,8 +2,10 @@
 public struct KernelError: Error, Sendable, Hashable, CustomStringConvertible {
   /// What is wrong, with the values that are.
   public enum Reason: Sendable, Hashable {
-    /// No row of the instruction table has this spelling with so many operands.
-    case unknownForm(spelling: String, operandCount: Int)
+    /// No row of the instruction table has this spelling.
+    case unknownForm(spelling: String)
+    /// Fewer or more operands than instructions of this spelling have.
+    case operandCount(spelling: String, found: Int, expected: [Int])
     /// Not a PTX identifier, or one that the kernel already has.
     case badName(String)
     /// A number that the type of its operand cannot hold.
@@ -47,7 +49,9 @@ public struct KernelError: Error, Sendable, Hashable, CustomStringConvertible {
 extension KernelError.Reason {
   fileprivate var text: String {
     switch self {
-    case .unknownForm(let spelling, let count): "no instruction \(spelling) with \(count) operands"
+    case .unknownForm(let spelling): "no instruction \(spelling)"
+    case .operandCount(let spelling, let found, let expected):
+      "\(spelling) has \(found) operands, but takes \(expected.map(String.init).joined(separator: " or "))"
     case .badName(let name): "name \"\(name)\" is no PTX identifier or is taken"
     case .immediateOutOfRange(let value, let type): "\(value) does not fit .\(type.rawValue)"
     case .foreignValue: "a value of another kernel"
