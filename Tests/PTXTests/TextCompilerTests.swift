@@ -5,10 +5,11 @@ import LatentAttention
 import PTX
 import Testing
 
-/// PTX that nvcc made of the CUDA files in `Fixtures`; `Scripts/compile-fixtures` makes it again.
+/// PTX that nvcc and Triton made of the files in `Fixtures`; `Scripts/compile-fixtures` makes it again.
 @Suite("Compiler output")
 struct TextCompilerTests {
-  static let names = ["block_sum", "calls", "cluster_product", "gemm"]
+  private static let ofCUDA = ["block_sum", "calls", "cluster_product", "gemm"]
+  static let names = ofCUDA + ["triton_softmax_rows", "triton_product", "triton_described_product"]
 
   static func text(_ name: String) throws -> String {
     let file = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Fixtures/\(name).ptx")
@@ -24,7 +25,9 @@ struct TextCompilerTests {
 
   @Test("What is printed is the same module, and assembles", arguments: names)
   func roundTrip(_ name: String) throws {
-    let module = try Module(parsing: Self.text(name))
+    var module = try Module(parsing: Self.text(name))
+    // Triton writes 9.4; the pinned ptxas knows versions up to 9.0.
+    module.version = min(module.version, Module.Version(9, 0))
     let printed = module.description
     #expect(try Module(parsing: printed) == module)
     #expect(try Module(parsing: printed).description == printed)
@@ -51,7 +54,7 @@ struct TextCompilerTests {
     #expect(all.count == spelled.count)
   }
 
-  @Test("The table has every instruction that nvcc wrote", arguments: names)
+  @Test("The table has every instruction that the compilers wrote", arguments: names)
   func forms(_ name: String) throws {
     let module = try Module(parsing: Self.text(name))
     let unknown = module.functions.flatMap { function in

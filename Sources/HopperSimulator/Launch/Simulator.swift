@@ -141,13 +141,14 @@ public final class Simulator {
     for variable in module.variables where variable.space == .global || variable.space == .constant {
       addresses[variable.name] = try memory.allocate(variable.byteCount)
     }
+    let functions = module.functionAddresses
     for variable in module.variables {
       guard let address = addresses[variable.name] else { continue }
       if variable.initialValues.isEmpty {
         try fill(address, byteCount: variable.byteCount, with: 0)
         continue
       }
-      try write(Self.initialBytes(variable, addresses), to: address)
+      try write(Self.initialBytes(variable, addresses.merging(functions) { $1 }), to: address)
     }
     return LoadedModule(module, addresses: addresses)
   }

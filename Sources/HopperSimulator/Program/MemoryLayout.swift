@@ -46,9 +46,7 @@ struct VariableLayout {
   /// global and constant memory.
   init(_ function: Function, of kernel: Function, module: Module, globals: [String: UInt64]) {
     for (name, address) in globals { places[name] = .global(address) }
-    for (index, other) in module.functions.enumerated() {
-      places[other.name] = .function(AddressWindow.function + UInt64(index) * 16)
-    }
+    for (name, address) in module.functionAddresses { places[name] = .function(address) }
     layOutShared(kernel, module)
     if function.kind == .entry {
       for parameter in function.parameters {
@@ -96,5 +94,14 @@ struct VariableLayout {
   private static func aligned(_ offset: Int, _ variable: Variable) -> Int {
     let alignment = variable.effectiveAlignment
     return (offset + alignment - 1) & ~(alignment - 1)
+  }
+}
+
+extension Module {
+  /// What stands for the addresses of functions, by name.
+  var functionAddresses: [String: UInt64] {
+    functions.enumerated().reduce(into: [:]) { addresses, function in
+      addresses[function.element.name] = AddressWindow.function + UInt64(function.offset) * 16
+    }
   }
 }

@@ -96,6 +96,13 @@ extension TensorMapFields {
     return bytes
   }
 
+  /// Makes bytes that are all zero a tensor map, all fields of which have still to be replaced: on a device, zeros are
+  /// one, and kernels make their maps from that.
+  static func mark(_ bytes: inout [UInt8]) {
+    guard bytes.allSatisfy({ $0 == 0 }) else { return }
+    for byte in 0..<4 { bytes[byte] = UInt8(truncatingIfNeeded: mark >> UInt32(8 * byte)) }
+  }
+
   /// From the bytes; nil when they are not those of a tensor map.
   package init?(bytes: [UInt8]) {
     func get(_ offset: Int, _ count: Int) -> UInt64 {

@@ -77,6 +77,7 @@ extension Interpreter {
         continue
       }
       var bytes = unsafe Array(UnsafeRawBufferPointer(start: target, count: TensorMapFields.byteCount))
+      TensorMapFields.mark(&bytes)
       let value = i.isWide ? lanes.doubleWord(i.b, lane) : UInt64(lanes.word(i.b, lane))
       guard field.replace(value, ordinal: Int(lanes.word(i.c, lane)), in: &bytes) else {
         throw error(.badOperand("a tensor map's \(field) cannot be \(value)"), i, warp, place)

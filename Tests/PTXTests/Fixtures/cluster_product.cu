@@ -73,6 +73,7 @@ clusterProduct(const __grid_constant__ TensorMap left, const __grid_constant__ T
     asm volatile("wgmma.commit_group.sync.aligned;\nwgmma.wait_group.sync.aligned 0;" ::: "memory");
     __syncthreads();
   }
+  result += blockIdx.x * 1024;
   for (int index = 0; index < 8; ++index) result[threadIdx.x * 8 + index] = sum[index];
 }
 
