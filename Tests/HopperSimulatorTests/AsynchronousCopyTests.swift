@@ -10,7 +10,7 @@ struct AsynchronousCopyTests {
   /// Runs PTX with one block, on a buffer that it reads and one that it writes. Returns what it wrote.
   private static func run(
     _ body: String, threads: Int = 32, input: [UInt8], outputByteCount: Int, maps: [TensorMapFields] = [],
-    grid: Int = 1, cluster: Int = 1
+    mapsOutput: Bool = false, grid: Int = 1, cluster: Int = 1
   ) throws -> [UInt8] {
     let device = Simulator()
     let memory = DeviceMemory(device)
@@ -39,7 +39,7 @@ struct AsynchronousCopyTests {
     parameters.append(target)
     for map in maps {
       var map = map
-      map.address = source + map.address
+      map.address += mapsOutput ? target : source
       parameters.append(map.bytes, alignment: 64)
     }
     var configuration = LaunchConfiguration(grid: Extent(grid), block: Extent(threads))
@@ -258,6 +258,45 @@ struct AsynchronousCopyTests {
         bar.sync 0;
       """ + Self.dump(512)
     #expect(try Self.run(groups, input: input, outputByteCount: 512) == input)
+  }
+
+  @Test(
+    "What a block has started comes to its end when the block has ended, and others use the memory",
+    arguments: [
+      "@%p1 cp.async.bulk.global.shared::cta.bulk_group [%rd5], [%r2], 4096;",
+      "@%p1 cp.reduce.async.bulk.global.shared::cta.bulk_group.add.u32 [%rd5], [%r2], 4096;",
+      "@%p1 cp.async.bulk.tensor.2d.global.shared::cta.bulk_group [%rd6, {0, %r3}], [%r2];",
+    ])
+  func afterExit(_ copy: String) throws {
+    let grid = 600
+    let map = TensorMapFields(
+      address: 0, element: .u32, sizes: [32, 32 * grid], strides: [128], box: [32, 32], swizzle: .none)
+    let result = try Self.run(
+      """
+        mov.u32 %r3, %ctaid.x;
+        mad.wide.u32 %rd5, %r3, 4096, %rd2;
+        mov.b64 %rd6, map0;
+        cvta.param.u64 %rd6, %rd6;
+        shl.b32 %r3, %r3, 5;
+        shl.b32 %r4, %r1, 7;
+        add.u32 %r4, %r4, %r2;
+        add.u32 %r5, %r3, %r1;
+        mov.u32 %r6, 0;
+        FILL:
+        st.shared.u32 [%r4], %r5;
+        add.u32 %r4, %r4, 4;
+        add.u32 %r6, %r6, 1;
+        setp.lt.u32 %p2, %r6, 32;
+        @%p2 bra FILL;
+        fence.proxy.async;
+        bar.sync 0;
+        \(copy)
+      """, input: [0], outputByteCount: 4096 * grid, maps: [map], mapsOutput: true,
+      grid: grid)
+    // Each row of 32 words holds its number; a reduction adds it to what was there.
+    let old: UInt32 = copy.contains("reduce") ? 0xEEEE_EEEE : 0
+    let rows = (0..<32 * grid).map { Array(repeating: withBytes(UInt32($0) &+ old), count: 32).joined() }
+    #expect(result.elementsEqual(rows.joined()))
   }
 
   @Test("st.async writes to another block and tells its mbarrier")

@@ -107,7 +107,8 @@ struct HazardAsynchronousTests {
     HazardTwin(
       kind: .wrongParity, name: "a second round with the parity of the first",
       body: twoRounds + "ld.shared.u32 %r11, [%r5];",
-      fault: ("%p2, [%r4], 1;", "%p2, [%r4], 0;"), sites: ["cp.async.bulk.shared", "ld.shared"]),
+      fault: ("%p2, [%r4], 1;", "%p2, [%r4], 0;"), sites: ["cp.async.bulk.shared", "ld.shared"],
+      also: [.accessAfterExit]),
     HazardTwin(
       kind: .sharedRace, name: "a load into a stage that others still read",
       body: twoRounds, fault: ("bar.sync 0;\n" + expect(256) + "@%p1 cp", expect(256) + "@%p1 cp"),
@@ -207,6 +208,15 @@ struct HazardAsynchronousTests {
         barrier.cluster.wait;
         """,
       fault: ("barrier.cluster.arrive;\nbarrier.cluster.wait;", ""), sites: ["st.shared::cluster"]),
+    HazardTwin(
+      kind: .accessAfterExit, name: "a bulk load that comes when the block has gone",
+      body: barrier(256) + bulkLoad + wait, fault: (wait, "\n"), sites: ["cp.async.bulk.shared"]),
+    HazardTwin(
+      kind: .accessAfterExit, name: "a box that comes when the block has gone, of all blocks",
+      threads: 32, grid: 40,
+      body: barrier(1024)
+        + "@%p1 cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%r2], [%rd4, {0, 8}], [%r4];"
+        + wait, fault: (wait, "\n"), sites: ["cp.async.bulk.tensor.2d.shared"]),
     HazardTwin(
       kind: .sharedRace, name: "another block's memory, before it has been written", threads: 32, grid: 2,
       cluster: 2,

@@ -1,9 +1,13 @@
 /// Copies that run beside the warps (PTX ISA 9.7.9.24 to 9.7.9.27): `cp.async` here, bulk and tensor copies in files of
 /// their own. Data moves, and mbarriers are told, when the copy is done.
 extension Interpreter {
-  func schedule(at time: UInt64, _ action: @escaping (Interpreter) throws(SimulationError) -> Void) {
+  /// Has something happen at a time; `cluster` is the one whose memory it uses, if it does.
+  func schedule(
+    at time: UInt64, keeping cluster: Cluster? = nil,
+    _ action: @escaping (Interpreter) throws(SimulationError) -> Void
+  ) {
     eventCount += 1
-    let event = PendingEvent(time: time, sequence: eventCount, action: action)
+    let event = PendingEvent(time: time, sequence: eventCount, cluster: cluster, action: action)
     let place = events.firstIndex { $0.time > time } ?? events.count
     events.insert(event, at: place)
   }
@@ -125,6 +129,7 @@ extension Interpreter {
           .read, lanes.doubleWord(i.b, lane), size, site(i, warp, place), warp, hazards, isAsynchronous: true)
       }
     }
+    let cluster = warp.block.cluster
     let group = warp.asynchronous.copies.addPending()
     let first = requests.runs.count
     access.addRuns(sources, to: &requests)
@@ -132,7 +137,7 @@ extension Interpreter {
       .read, from: first, at: issueTime, warp,
       .action { [unowned self] done in
         warp.asynchronous.copies.resolve(group, CopyTimes(read: done, done: done))
-        schedule(at: done) { _ throws(SimulationError) in
+        schedule(at: done, keeping: cluster) { _ throws(SimulationError) in
           for move in moves { move.perform(byteCount) }
         }
       })

@@ -88,6 +88,8 @@ struct PendingEvent {
   var time: UInt64
   /// Of events at the same time, those that were started first happen first.
   var sequence: Int
+  /// Whose memory it uses: the memory stays until then, though the cluster may have ended.
+  let cluster: Cluster?
   var action: (Interpreter) throws(SimulationError) -> Void
 }
 

@@ -65,7 +65,9 @@ extension Interpreter {
     warp.asynchronous.bulk[lane, default: CopyGroups()].add(times)
     requests.add(to, byteCount, since: first)
     request(.write, from: first, at: issueTime, warp, .nobody)
-    schedule(at: times.done) { _ throws(SimulationError) in for move in moves { move.perform() } }
+    schedule(at: times.done, keeping: warp.block.cluster) { _ throws(SimulationError) in
+      for move in moves { move.perform() }
+    }
   }
 
   /// Tells the hazard checks of a bulk copy.

@@ -54,6 +54,8 @@ enum Outcome {
   /// Of each multiprocessor: blocks that have ended, and their instructions.
   private(set) var blockCounts: [Int]
   private(set) var issueCounts: [UInt64]
+  /// Hazards of clusters that have ended, by copies that went on.
+  let lateFindings = LateFindings()
   /// Cycles with a block.
   private(set) var busyCycles: UInt64 = 0
   private var busySince: UInt64 = 0
@@ -141,7 +143,7 @@ enum Outcome {
     for place in clusters.indices {
       guard let cluster = clusters[place], cluster.isFinished else { continue }
       close(cluster)
-      if let hazards = cluster.hazards { log.merge(hazards.log) }
+      if let hazards = cluster.hazards { log.merge(hazards.close(lateFindings)) }
       clusters[place] = nil
       for slot in place * warpCount..<(place + 1) * warpCount { slotWarps[slot] = nil }
       hasRetired = true

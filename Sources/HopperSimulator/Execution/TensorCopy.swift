@@ -145,7 +145,7 @@ extension Interpreter {
         }
       }
     }
-    schedule(at: times.done) { interpreter throws(SimulationError) in
+    schedule(at: times.done, keeping: warp.block.cluster) { interpreter throws(SimulationError) in
       try unsafe interpreter.store(box, from: base.pointer, at: offset, reduction, origin, lane)
     }
   }

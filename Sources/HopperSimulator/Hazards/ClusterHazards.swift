@@ -10,7 +10,9 @@ final class ClusterHazards {
   private let launch: LaunchContext
   let table = HistoryTable()
   let shadows: [SharedShadow]
-  var log = FindingLog()
+  private(set) var log = FindingLog()
+  /// Where findings go when the cluster has ended and copies that it has started have not.
+  private var lateFindings: LateFindings?
   /// Agents so far; the first are the warps, by rank of the block and index.
   private var agentCount: Int
   /// Its order among other clusters.
@@ -61,11 +63,20 @@ final class ClusterHazards {
     _ detail: @autoclosure () -> String
   ) {
     let key = FindingLog.Key(kind: kind, site: access.site, other: other?.site ?? -1)
-    log.add(key, cluster: cluster.index) {
-      HazardFinding(
-        kind: kind, kernel: launch.program.function.name, place: place(of: access), address: address,
-        other: other.map(place(of:)), detail: detail(), count: 1)
+    func add(to log: inout FindingLog) {
+      log.add(key, cluster: cluster.index) {
+        HazardFinding(
+          kind: kind, kernel: launch.program.function.name, place: place(of: access), address: address,
+          other: other.map(place(of:)), detail: detail(), count: 1)
+      }
     }
+    if let lateFindings { add(to: &lateFindings.log) } else { add(to: &log) }
+  }
+
+  /// The cluster has ended. Gives what it has found; what is found from now on goes elsewhere.
+  func close(_ lateFindings: LateFindings) -> FindingLog {
+    self.lateFindings = lateFindings
+    return log
   }
 
   /// Where an access was issued.

@@ -15,16 +15,20 @@ struct FindingLog {
   }
 
   private var entries: [Key: Entry] = [:]
+  private let firstSequence: Int
 
   /// Different findings that are kept; more than these nobody reads.
   static let limit = 200
+
+  /// Nothing yet. With `isLate`, of clusters that have ended: what is found then comes after all that they found before.
+  init(isLate: Bool = false) { firstSequence = isLate ? Self.limit : 0 }
 
   /// Counts a finding of a cluster; `finding` makes it when it is new.
   mutating func add(_ key: Key, cluster: Int, _ finding: () -> HazardFinding) {
     if entries[key] != nil {
       entries[key]?.finding.count += 1
     } else if entries.count < Self.limit {
-      entries[key] = Entry(finding: finding(), cluster: cluster, sequence: entries.count)
+      entries[key] = Entry(finding: finding(), cluster: cluster, sequence: firstSequence + entries.count)
     }
   }
 
@@ -47,4 +51,9 @@ struct FindingLog {
 
   /// In the order of clusters, and of each cluster's time.
   var findings: [HazardFinding] { entries.values.sorted(by: Self.isBefore).map(\.finding) }
+}
+
+/// What is found of clusters that have ended: by copies that they started.
+final class LateFindings {
+  var log = FindingLog(isLate: true)
 }

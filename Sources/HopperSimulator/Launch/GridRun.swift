@@ -81,6 +81,7 @@ final class GridRun {
     var all = log
     if let global = launch.global { all.merge(global.log(ofGrid: launch.gridIndex)) }
     for interpreter in interpreters {
+      all.merge(interpreter.lateFindings.log)
       for cluster in interpreter.clusters { if let hazards = cluster?.hazards { all.merge(hazards.log) } }
     }
     return all.findings + interpreters.compactMap(\.fault)
@@ -122,6 +123,7 @@ final class GridRun {
       launch, cycles: end - start, instructionCount: instructionCount, memory: memory.counts - countsAtStart,
       interpreters)
     report.findings = findings
+    for interpreter in interpreters { log.merge(interpreter.lateFindings.log) }
     if launch.trace != nil { report.trace = recorder.trace(interpreters, launch.program.regions) }
     return report
   }
