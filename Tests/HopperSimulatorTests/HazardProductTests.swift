@@ -38,6 +38,32 @@ struct HazardProductTests {
   private static let start = operands + accumulators + fragment + fence
   private static let fragmentProduct = product("{%r50, %r51, %r52, %r53}")
 
+  /// A function of a word that gives one, with two registers and a predicate of its own.
+  private static func called(_ body: String) -> String {
+    ".func (.param .u32 out) f(.param .u32 in) { .reg .u32 a, b; .reg .pred p; \(body) ret; }"
+  }
+
+  private static let argument = "mov.u32 %r20, 5;\n"
+  /// A call of it.
+  private static let call = """
+    { .param .u32 argument, value;
+    st.param.u32 [argument], %r20;
+    call.uni (value), f, (argument);
+    ld.param.u32 %r10, [value]; }
+    st.shared.u32 [%r5], %r10;
+
+    """
+
+  /// A function that multiplies what two descriptors describe.
+  private static let multiplying = """
+    .func f(.reg .b64 x, .reg .b64 y) {
+      .reg .pred p; .reg .f32 s<8>;
+      \((0..<8).map { "mov.f32 s\($0), 0f00000000; " }.joined())setp.eq.f32 p, s0, s0;
+      wgmma.fence.sync.aligned; \(product("x").replacing("%f", with: "s").replacing("%rd11, %p5", with: "y, p"))
+      wgmma.commit_group.sync.aligned; wgmma.wait_group.sync.aligned 0; add.f32 s0, s0, s1; ret;
+    }
+    """
+
   static let twins: [HazardTwin] = [
     HazardTwin(
       kind: .missingProxyFence, name: "operands that threads have stored", threads: 128,
@@ -115,7 +141,8 @@ struct HazardProductTests {
         + HazardAsynchronousTests.expect(256)
         + HazardAsynchronousTests.bulkLoad.replacing("[%r2]", with: "[%r2+8192]")
         + HazardAsynchronousTests.wait + fence + product() + commit + wait,
-      fault: (HazardAsynchronousTests.wait, "\nbar.sync 0;\n"), sites: ["wgmma.mma_async", "cp.async.bulk"]),
+      fault: (HazardAsynchronousTests.wait, "\nbar.sync 0;\n"), sites: ["wgmma.mma_async", "cp.async.bulk"],
+      also: [.accessAfterExit]),
     HazardTwin(
       kind: .uninitialisedShared, name: "an operand that nobody has written", threads: 128,
       body: start + product() + commit + wait,
@@ -140,6 +167,30 @@ struct HazardProductTests {
       kind: .uninitialisedRegister, name: "a predicate",
       body: "setp.eq.u32 %p4, %r1, 3;\n@%p4 st.shared.u32 [%r5], %r1;",
       fault: ("setp.eq.u32 %p4, %r1, 3;\n", ""), sites: ["st.shared"]),
+    HazardTwin(
+      kind: .uninitialisedRegister, name: "a result of a function",
+      declarations: called("ld.param.u32 a, [in]; mov.u32 b, 5; add.u32 a, a, b; st.param.u32 [out], a;"),
+      body: argument + call, fault: ("mov.u32 b, 5; ", ""), sites: ["st.param"]),
+    HazardTwin(
+      kind: .uninitialisedRegister, name: "a result that a function gives in a register",
+      declarations: ".func (.reg .u32 out) f(.reg .u32 in) { add.u32 out, in, 1; ret; }",
+      body: "call (%r10), f, (%r1);\nst.shared.u32 [%r5], %r10;", fault: ("add.u32 out, in, 1; ", ""),
+      sites: ["ret"]),
+    HazardTwin(
+      kind: .uninitialisedRegister, name: "what a function has computed in an earlier call",
+      declarations: called(
+        "ld.param.u32 a, [in]; setp.ne.u32 p, a, 7; @p mov.u32 b, a; st.param.u32 [out], b;"),
+      body: argument + call + "mov.u32 %r20, 6;\n" + call, fault: ("mov.u32 %r20, 6", "mov.u32 %r20, 7"),
+      sites: ["st.param"]),
+    HazardTwin(
+      kind: .registerInFlight, name: "a sum that a function reads before the wait", threads: 128,
+      declarations: multiplying, body: start + "call.uni f, (%rd10, %rd11);",
+      fault: ("wgmma.wait_group.sync.aligned 0; add", "add"), sites: ["wgmma.mma_async", "add.f32"],
+      also: [.unfinishedProducts]),
+    HazardTwin(
+      kind: .missingRegisterFence, name: "a function writes a sum after the fence", threads: 128,
+      declarations: multiplying, body: start + "call.uni f, (%rd10, %rd11);",
+      fault: ("wgmma.fence.sync.aligned; wgmma", "wgmma"), sites: ["wgmma.mma_async"]),
     HazardTwin(
       kind: .registerBudget, name: "setmaxnreg.dec that would increase",
       body: "setmaxnreg.dec.sync.aligned.u32 24;\nsetmaxnreg.dec.sync.aligned.u32 24;",

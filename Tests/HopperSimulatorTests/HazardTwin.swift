@@ -10,6 +10,8 @@ struct HazardTwin: Sendable, CustomTestStringConvertible {
   var threads = 64
   var grid = 1
   var cluster = 1
+  /// Functions and variables of the module.
+  var declarations = ""
   /// The right kernel, see `text`.
   var body: String
   /// What is taken out of it, and what is put in its place.
@@ -22,6 +24,7 @@ struct HazardTwin: Sendable, CustomTestStringConvertible {
   var testDescription: String { "\(kind.rawValue): \(name)" }
 
   var broken: String { body.replacing(fault.right, with: fault.broken) }
+  private var brokenDeclarations: String { declarations.replacing(fault.right, with: fault.broken) }
 
   /// What a run of a body found, and the error that ended it if one did.
   func run(_ body: String, declarations: String = "", threads simulatorThreads: Int = 1) throws -> (
@@ -29,7 +32,7 @@ struct HazardTwin: Sendable, CustomTestStringConvertible {
   ) {
     let device = Simulator()
     device.threadCount = simulatorThreads
-    device.instructionLimit = 100_000
+    device.limits = LaunchLimits(instructionCount: 100_000)
     let memory = DeviceMemory(device)
     let input = try memory.copy([UInt8](repeating: 1, count: 1 << 16))
     let output = try memory.copy([UInt8](repeating: 0, count: 1 << 16))
@@ -89,11 +92,11 @@ struct HazardTwin: Sendable, CustomTestStringConvertible {
 
   /// Checks both twins.
   func check() throws {
-    let right = try run(body)
+    let right = try run(body, declarations: declarations)
     #expect(right.error == nil, "\(right.error.map { "\($0)" } ?? "")")
     #expect(right.findings.isEmpty, "\(right.findings.map(\.description).joined(separator: "\n"))")
-    #expect(broken != body)
-    let wrong = try run(broken)
+    #expect(broken != body || brokenDeclarations != declarations)
+    let wrong = try run(broken, declarations: brokenDeclarations)
     let text =
       wrong.findings.map(\.description).joined(separator: "\n") + (wrong.error.map { "\n\($0)" } ?? "")
     let finding = try #require(wrong.findings.first { $0.kind == kind }, "\(text)")
@@ -108,7 +111,7 @@ struct HazardTwin: Sendable, CustomTestStringConvertible {
 
   /// A line of the broken kernel.
   func line(_ number: Int) -> Substring? {
-    let lines = Self.text(broken).split(separator: "\n", omittingEmptySubsequences: false)
+    let lines = Self.text(broken, brokenDeclarations).split(separator: "\n", omittingEmptySubsequences: false)
     return lines.indices.contains(number - 1) ? lines[number - 1] : nil
   }
 }

@@ -25,6 +25,7 @@ extension Interpreter {
     guard let program = launch.functions[name] else { throw error(.undefinedFunction(name), i, warp, place) }
     let index = warp.fragments[place].index
     let frame = Frame(program, caller: caller, site: site, returnIndex: index + 1)
+    if let hazards = warp.hazards { frame.follow(hazards) }
     for (from, to) in zip(site.arguments, program.argumentPlaces) {
       try pass(from, caller, to, frame, calling.active, i, warp, place)
     }
@@ -54,6 +55,7 @@ extension Interpreter {
     guard let caller = frame.caller, let site = frame.site else {
       return exit(lanes, warp, place, self.site(i, warp, place))
     }
+    checkReturn(frame, self.site(i, warp, place), active: lanes.active, warp)
     for (from, to) in zip(frame.program.resultPlaces, site.results) {
       try pass(from, frame, to, caller, lanes.active, i, warp, place)
     }

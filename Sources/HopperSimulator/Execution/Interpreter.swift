@@ -268,7 +268,7 @@ enum Outcome {
     var lanes = unsafe LaneContext(frame, warp, scratch: scratch)
     var timing = unsafe InstructionClock(warp, frame)
     let hazards = warp.hazards
-    let uses = unsafe hazards?.registers == nil ? nil : frame.tables.watchedUses
+    let uses = unsafe frame.registerState == nil ? nil : frame.tables.watchedUses
     let isWhole = warp.fragments.count == 1
     let others = otherIndex(warp, place)
     var index = warp.fragments[place].index
@@ -288,7 +288,7 @@ enum Outcome {
       if let uses = unsafe uses, unsafe uses[index] >= 0, let hazards {
         checkRegisters(
           unsafe uses[index], unsafe lanes.site(instruction.pointee), active: lanes.active, mask: mask,
-          warp, hazards)
+          frame, warp, hazards)
       }
       lanes.index = index
       if unsafe lanes.executeArithmetic(instruction) {

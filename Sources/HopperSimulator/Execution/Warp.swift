@@ -14,6 +14,8 @@
   let predicates: UnsafeMutablePointer<UInt32>
   /// When each register's value is there, and where it comes from (`ReasonedTime`): rows, then predicates.
   let ready: UnsafeMutablePointer<UInt64>
+  /// What the hazard checks know of its registers; nil when they follow none.
+  @safe @exclusivity(unchecked) private(set) var registerState: RegisterState?
   /// Where the frame's variables begin in each thread's local memory.
   let localBase: Int
 
@@ -39,6 +41,11 @@
     unsafe registers.deallocate()
     unsafe predicates.deallocate()
     unsafe ready.deallocate()
+  }
+
+  /// Has the hazard checks follow its registers.
+  func follow(_ hazards: WarpHazards) {
+    registerState = program.watch.map { RegisterState($0, hazards.productOrder) }
   }
 
   /// When registers have their values.

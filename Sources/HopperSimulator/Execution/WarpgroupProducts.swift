@@ -11,7 +11,7 @@ extension Interpreter {
     if let missing = try missingLanes(i, lanes, warp, place) { return .blocked(.lanes(missing)) }
     switch i.opcode {
     case .warpgroupMultiply: try multiplyWarpgroup(i, lanes, warp, place)
-    case .warpgroupFence: warp.hazards?.registers?.fence()
+    case .warpgroupFence: warp.hazards?.productOrder.fenceCount += 1
     case .warpgroupCommit: warp.products.commit()
     case .warpgroupWait:
       let warpgroup = warp.block.warpgroup(of: warp)
@@ -79,7 +79,8 @@ extension Interpreter {
     if let hazards = warp.hazards {
       let site = lanes.site(i)
       checkProduct(a: aTile, b: bTile, columns: product.columns, site, block, warp, hazards)
-      checkProductRegisters(site, lanes.index, adds: adds != 0, warp, hazards)
+      checkProductRegisters(
+        site, lanes.index, adds: adds != 0, warp.fragments[place].frame, warp, hazards)
     }
     groups.execute()
     guard let last = warpgroup.arrive(arrival) else { return }

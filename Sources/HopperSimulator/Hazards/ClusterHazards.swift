@@ -37,8 +37,9 @@ final class ClusterHazards {
     for (block, hazards) in zip(cluster.blocks, blocks) {
       block.hazards = hazards
       for warp in block.warps {
-        warp.hazards = WarpHazards(
-          self, agent: newAgent(), registers: launch.program.watch.map { RegisterState($0) })
+        let hazards = WarpHazards(self, agent: newAgent())
+        warp.hazards = hazards
+        for fragment in warp.fragments { fragment.frame.follow(hazards) }
       }
     }
   }
@@ -244,13 +245,11 @@ final class WarpHazards {
   lazy var bulk = AsynchronousHazards(agent: cluster.newAgent())
   /// The instruction of its last `wgmma`; -1 when there was none.
   var lastProduct: Int32 = -1
-  /// Its registers that are followed; nil when none are.
-  let registers: RegisterState?
+  let productOrder = ProductOrder()
 
-  init(_ cluster: ClusterHazards, agent: Int, registers: RegisterState?) {
+  init(_ cluster: ClusterHazards, agent: Int) {
     self.cluster = cluster
     self.agent = agent
-    self.registers = registers
     causality.seen[agent] = time
   }
 

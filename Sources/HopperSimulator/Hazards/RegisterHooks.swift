@@ -2,9 +2,10 @@
 extension Interpreter {
   /// An instruction is about to be executed that names followed registers; `number` is that of its use.
   func checkRegisters(
-    _ number: Int32, _ site: Int32, active: UInt32, mask: UInt32, _ warp: Warp, _ hazards: WarpHazards
+    _ number: Int32, _ site: Int32, active: UInt32, mask: UInt32, _ frame: Frame, _ warp: Warp,
+    _ hazards: WarpHazards
   ) {
-    guard let state = hazards.registers else { return }
+    guard let state = frame.registerState else { return }
     let (watch, use) = (state.watch, state.use(number))
     if watch.hasUndefined {
       if let name = use.guardRegister, state.isUndefined(name, mask) {
@@ -36,8 +37,10 @@ extension Interpreter {
   }
 
   /// A warp executes a `wgmma`: its registers.
-  func checkProductRegisters(_ site: Int32, _ index: Int, adds: Bool, _ warp: Warp, _ hazards: WarpHazards) {
-    guard let state = hazards.registers, unsafe state.watch.useIndex[index] >= 0 else { return }
+  func checkProductRegisters(
+    _ site: Int32, _ index: Int, adds: Bool, _ frame: Frame, _ warp: Warp, _ hazards: WarpHazards
+  ) {
+    guard let state = frame.registerState, unsafe state.watch.useIndex[index] >= 0 else { return }
     let watch = state.watch
     let use = unsafe state.use(watch.useIndex[index])
     if let register = state.unfenced(use) {
@@ -61,6 +64,24 @@ extension Interpreter {
         "was never written, or comes from one that was not")
     }
     state.multiply(use, UInt32(warp.products.executedCount + 1), site)
+  }
+
+  /// A function returns: the registers that its results are in.
+  func checkReturn(_ frame: Frame, _ site: Int32, active: UInt32, _ warp: Warp) {
+    guard let hazards = warp.hazards, let watch = frame.program.watch, let state = frame.registerState else {
+      return
+    }
+    if let register = state.undefined(watch.results, active) {
+      report(
+        .uninitialisedRegister, watch.names[register], site, hazards,
+        "is returned, and was never written or comes from a register that was not")
+    }
+    let use = RegisterWatch.Use(role: .decision, reads: watch.results)
+    if let (register, product) = state.inFlight(use, waited: warp.products.waitedCount) {
+      report(
+        .registerInFlight, watch.names[register], site, hazards, other: product,
+        "is returned, and is used by a wgmma that has not been waited for")
+    }
   }
 
   /// `setmaxnreg` that would change the count of registers in the other direction; it has no effect.

@@ -1,4 +1,10 @@
-/// What is known of the followed registers of one warp, see `RegisterWatch`.
+/// How often a warp has executed `wgmma.fence`, and how many products it has begun, in whatever function.
+final class ProductOrder {
+  @safe @exclusivity(unchecked) var fenceCount: UInt32 = 0
+  @safe @exclusivity(unchecked) var productCount: UInt32 = 0
+}
+
+/// What is known of the followed registers of one warp in one call frame, see `RegisterWatch`.
 @safe final class RegisterState {
   private struct Register {
     /// The last product that writes it, or reads it; 0 for none. Products of a warp are numbered from 1.
@@ -21,15 +27,14 @@
   let watch: RegisterWatch
   private let numbers: UnsafeMutablePointer<Int>
   private let registers: UnsafeMutablePointer<Register>
-  private var fenceCount: UInt32 = 0
+  private let order: ProductOrder
   /// The newest of the products in a row that have the same accumulators: what it did to these is noted when another
   /// instruction wants to know.
   @safe @exclusivity(unchecked) private var newest: Product?
-  /// Products so far.
-  private var productCount: UInt32 = 0
 
-  init(_ watch: RegisterWatch) {
+  init(_ watch: RegisterWatch, _ order: ProductOrder) {
     self.watch = watch
+    self.order = order
     unsafe numbers = watch.numbers
     unsafe registers = .allocate(capacity: watch.names.count)
     for (place, mayBeUndefined) in watch.mayBeUndefined.enumerated() {
@@ -60,8 +65,6 @@
     return nil
   }
 
-  func fence() { fenceCount += 1 }
-
   /// Notes what the newest product did to its accumulators.
   private func settle() {
     guard let product = newest else { return }
@@ -81,7 +84,7 @@
   /// A followed register that an instruction touches while a product that has not been waited for uses it, and where
   /// that product is.
   func inFlight(_ use: RegisterWatch.Use, waited: Int) -> (register: Int, site: Int32)? {
-    guard Int(productCount) > waited else { return nil }
+    guard Int(order.productCount) > waited else { return nil }
     settle()
     let isUsed = { (register: Register) in Int(register.product) > waited }
     let read = use.role == .copy ? nil : first(use.reads, where: isUsed)
@@ -93,7 +96,7 @@
   func write(_ use: RegisterWatch.Use, active: UInt32) {
     settle()
     var written = Register(defined: active & ~undefinedLanes(use))
-    written.fencesAtWrite = fenceCount + 1
+    written.fencesAtWrite = order.fenceCount + 1
     if use.role == .copy, !use.reads.isEmpty {
       written.fencesAtWrite = 0
       for place in use.reads {
@@ -114,8 +117,9 @@
 
   /// A register of a product that was written since the last fence; -1 when there has been no fence at all.
   func unfenced(_ use: RegisterWatch.Use) -> Int? {
+    let fenceCount = order.fenceCount
     if fenceCount == 0 { return -1 }
-    let isUnfenced = { [fenceCount] (register: Register) in register.fencesAtWrite > fenceCount }
+    let isUnfenced = { (register: Register) in register.fencesAtWrite > fenceCount }
     if let operand = first(use.operands, where: isUnfenced) { return operand }
     // What the newest product has accumulated nobody has written since.
     return continues(use) ? nil : first(use.accumulators, where: isUnfenced)
@@ -137,7 +141,7 @@
   func multiply(_ use: RegisterWatch.Use, _ number: UInt32, _ site: Int32) {
     if !continues(use) { settle() }
     newest = Product(use: use, number: number, site: site)
-    productCount = number
+    order.productCount = number
     for place in use.operands {
       // Other products may have read it too.
       let operand = register(at: place)

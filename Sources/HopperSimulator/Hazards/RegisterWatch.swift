@@ -1,6 +1,6 @@
 import PTX
 
-/// Registers of a kernel that the hazard checks follow while it runs, and the instructions that name them: registers
+/// Registers of a function that the hazard checks follow while it runs, and the instructions that name them: registers
 /// that `wgmma` uses, and those that may be read before they are written. Other instructions cost nothing.
 ///
 /// It does not change, so that all warps read it. What they read often lies at a fixed place, see `ProgramTables`.
@@ -43,6 +43,8 @@ import PTX
   let names: [String]
   let isOfProducts: [Bool]
   let mayBeUndefined: [Bool]
+  /// Of a device function: the registers that its results are in.
+  let results: Range<Int>
   /// Whether an instruction has an accumulator of another as an operand.
   let hasResultsAsOperands: Bool
   /// Whether any may be read before it is written.
@@ -59,7 +61,10 @@ import PTX
       if case .vector = instruction.operands[1] { products.formUnion(instruction.operands[1].registers) }
     }
     Self.spread(&products, registerUses, roles) { $0 == .copy }
-    var undefined = Set(decoder.allocation.liveAtEntry)
+    // A device function begins with its parameters, and ends with a use of its results.
+    let parameters = decoder.registers(of: decoder.function.parameters)
+    let results = decoder.registers(of: decoder.function.results)
+    var undefined = Set(decoder.allocation.liveAtEntry).subtracting(parameters).union(results)
     Self.spread(&undefined, registerUses, roles) { $0 != .decision && $0 != .product }
     let followed = products.union(undefined).sorted { $0.index < $1.index }
     if followed.isEmpty { return nil }
@@ -90,10 +95,11 @@ import PTX
       useOfStatement[statement] = Int32(found.count)
       found.append(known)
     }
+    self.results = lists.add(results.compactMap { places[$0] })
     unsafe uses = UnsafeMutablePointer.copying(found)
     unsafe numbers = UnsafeMutablePointer.copying(lists.numbers)
-    let results = Set(found.flatMap { lists.numbers[$0.accumulators] })
-    hasResultsAsOperands = found.contains { !results.isDisjoint(with: lists.numbers[$0.operands]) }
+    let sums = Set(found.flatMap { lists.numbers[$0.accumulators] })
+    hasResultsAsOperands = found.contains { !sums.isDisjoint(with: lists.numbers[$0.operands]) }
     // Of the instructions that stand for one of PTX, the last counts.
     let useOfInstruction = decoder.code.indices.map { index in
       let statement = decoder.code[index].statement
@@ -135,6 +141,16 @@ import PTX
     case "selp": return .selection
     case "wgmma": return instruction.operands.count > 2 ? .product : .computation
     case let mnemonic: return decisions.contains(mnemonic) ? .decision : .computation
+    }
+  }
+}
+
+extension Decoder {
+  /// The registers in which the function takes or gives values.
+  fileprivate func registers(of variables: [Variable]) -> [RegisterID] {
+    let names = Set(variables.filter { $0.space == .register }.map(\.name))
+    return function.registers.indices.filter { names.contains(function.registers[$0].name) }.map {
+      RegisterID($0)
     }
   }
 }

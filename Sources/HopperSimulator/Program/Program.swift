@@ -17,7 +17,7 @@ final class Program: Sendable {
   let liveRegisterCount: Int
   let regions: RegionTable
   let code: DecodedCode
-  /// Registers that the hazard checks follow; nil when there are none, and in device functions.
+  /// Registers that the hazard checks follow; nil when there are none.
   let watch: RegisterWatch?
   let constants: ConstantRows
   let callSites: [CallSite]
@@ -44,7 +44,7 @@ final class Program: Sendable {
     callSites = decoder.callSites
     argumentPlaces = decoder.callPlaces(function.parameters)
     resultPlaces = decoder.callPlaces(function.results)
-    watch = function.kind == .entry ? RegisterWatch(decoder) : nil
+    watch = RegisterWatch(decoder)
   }
 }
 
