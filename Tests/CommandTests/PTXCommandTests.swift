@@ -168,6 +168,31 @@ struct PTXCommandTests {
     #expect(fault.contains("lane 31: 4 bytes"))
   }
 
+  @Test("A kernel without an end is given up, with its place and count", arguments: [true, false])
+  func endless(isInstructionLimit: Bool) throws {
+    let (json, path) = (folder.path("run.json"), folder.path("endless.ptx"))
+    let text = ".version 8.0\n.target sm_90a\n.address_size 64\n.visible .entry spin() {\nL:\nbra L;\n}\n"
+    try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+    let limit = isInstructionLimit ? "--instruction-limit" : "--cycle-limit"
+    let run = try CommandRun("ptx", "run", path, "--block", "64", limit, "100000", "--json", json)
+    #expect(run.status == 1)
+    #expect(run.output.contains("FAULT in spin: spin, PTX line 6, block 0, warp 0: bra L"), "\(run.output)")
+    let fault = try #require(try jsonRows(json).first?["fault"] as? String)
+    #expect(fault.contains("not at its end after"))
+    #expect(fault.contains(isInstructionLimit ? "the limit is 100000" : "100000 cycles"))
+  }
+
+  @Test("A text for another architecture is refused with its line", arguments: ["run", "check"])
+  func architecture(command: String) throws {
+    let path = folder.path("new.ptx")
+    let text = ".version 8.8\n.target sm_100a\n.address_size 64\n.visible .entry k() { ret; }\n"
+    try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+    let run = try CommandRun(list: ["ptx", command, path] + (command == "run" ? ["--block", "1"] : []))
+    #expect(run.status == 1)
+    #expect((run.output + run.errors).contains("target 'sm_100a' is not one of sm_80"), "\(run.errors)")
+    #expect(command == "run" || run.output.contains("new.ptx:2:9:"))
+  }
+
   @Test(
     "A wrong argument is named by its index and its text",
     arguments: [
@@ -224,6 +249,7 @@ struct PTXCommandTests {
         add.u32 %r91, %r90, 1;
         st.shared.u32 [s], %r91;
         frobnicate.u32 %r92, %r91;
+        selp.b32 %r92, %r91, %r90;
         ret;
       }
       """
@@ -231,6 +257,7 @@ struct PTXCommandTests {
     let run = try CommandRun("ptx", "check", path, "--json", json, environment: ["PTXAS": "/nowhere"])
     #expect(run.status == 0, "\(run.errors)")
     #expect(run.output.contains("odd.ptx:10: odd: unknown instruction: frobnicate.u32 %r92, %r91"))
+    #expect(run.output.contains("odd.ptx:11: odd: takes 4 operands: selp.b32 %r92, %r91, %r90"))
     #expect(run.output.contains("ptxas: not installed"))
     let result = try #require(try jsonRows(json).first)
     #expect(Set(result.keys) == ["file", "error", "functions", "ptxas"])

@@ -111,7 +111,8 @@ struct FaultTests {
     changingPlan: (AttentionPlan) -> AttentionPlan = { $0 },
     _ policy: any PlanningPolicy, _ change: @escaping @Sendable (String) -> String
   ) throws -> Outcome {
-    let device = ChangingDevice(SimulatedGPU(.h100, instructionLimit: 20_000_000), change)
+    let limits = LaunchLimits(instructionCount: 20_000_000)
+    let device = ChangingDevice(SimulatedGPU(.h100, limits: limits), change)
     let engine = HostHopperEngine(HopperEngine(device: device, options: options))
     let problem = try VerificationCase(recipe)
     let plan = changingPlan(try engine.plan(problem.batch, geometry: problem.geometry, policy: policy))

@@ -147,7 +147,7 @@ struct OverlappedLaunchTests {
 
   @Test("Both run at the same time: each waits for what the other does")
   func together() throws {
-    let gpu = SimulatedGPU(instructionLimit: 50_000)
+    let gpu = SimulatedGPU(limits: LaunchLimits(instructionCount: 50_000))
     let module = try gpu.load(ptx: Self.text(letsStart: true))
     let (flag, out) = (try gpu.upload([0] as [UInt32]), try gpu.upload([0, 0] as [UInt32]))
     var configuration = LaunchConfiguration(grid: Extent(1), block: Extent(1))

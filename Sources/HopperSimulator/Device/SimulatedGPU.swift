@@ -20,16 +20,16 @@ public final class SimulatedGPU: GPUDevice {
   /// - Parameters:
   ///   - description: what is simulated.
   ///   - threadCount: threads that simulate, all of the machine's when nil. Results and cycles do not depend on it.
-  ///   - instructionLimit: instructions of warps after which a launch fails.
+  ///   - limits: how much a launch may do before it fails.
   ///   - trace: what launches write a trace of, nothing when nil.
   public init(
-    _ description: DeviceDescription = .h100, threadCount: Int? = nil, instructionLimit: UInt64 = .max,
+    _ description: DeviceDescription = .h100, threadCount: Int? = nil, limits: LaunchLimits = LaunchLimits(),
     trace: TraceRequest? = nil
   ) {
     self.description = description
     properties = description.properties
     let simulator = Simulator(description)
-    simulator.instructionLimit = instructionLimit
+    simulator.limits = limits
     simulator.trace = trace
     if let threadCount { simulator.threadCount = max(1, threadCount) }
     context = SimulatedContext(simulator)

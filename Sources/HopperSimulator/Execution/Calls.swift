@@ -23,6 +23,7 @@ extension Interpreter {
     }
     if name == "__assertfail" { throw error(.trap, i, warp, place) }
     guard let program = launch.functions[name] else { throw error(.undefinedFunction(name), i, warp, place) }
+    guard caller.depth < Frame.depthLimit else { throw error(.callDepth(Frame.depthLimit), i, warp, place) }
     let index = warp.fragments[place].index
     let frame = Frame(program, caller: caller, site: site, returnIndex: index + 1)
     if let hazards = warp.hazards { frame.follow(hazards) }

@@ -1,3 +1,5 @@
+import PTX
+
 /// Instructions that are not arithmetic: each goes to what executes its kind.
 extension Interpreter {
   func execute(
@@ -60,10 +62,7 @@ extension Interpreter {
     default:
       if lanes.active == 0 { return .next }
       let program = warp.fragments[place].frame.program
-      let instruction =
-        program.instructions.indices.contains(Int(i.statement))
-        ? program.instructions[Int(i.statement)].spelling : "exit"
-      throw error(.unsupportedInstruction(instruction), i, warp, place)
+      throw error(.init(unsupported: program.instructions[Int(i.statement)]), i, warp, place)
     }
   }
 
@@ -84,5 +83,17 @@ extension Interpreter {
       lanes.setWords(i.d) { _ in UInt32(truncatingIfNeeded: value) }
     }
     return .next
+  }
+}
+
+extension SimulationError.Reason {
+  /// Why an instruction cannot be executed that the decoder could make nothing of.
+  init(unsupported instruction: Instruction) {
+    let (spelling, found) = (instruction.spelling, instruction.operands.count)
+    let expected = InstructionForms.operandCounts(of: spelling)
+    self =
+      expected.isEmpty || expected.contains(found)
+      ? .unsupportedInstruction(spelling)
+      : .operandCount(spelling: spelling, found: found, expected: expected)
   }
 }

@@ -51,6 +51,8 @@ public struct SimulationError: Error, Sendable, CustomStringConvertible {
     case parameterSize(given: Int, expected: Int)
     /// An instruction that the simulator does not have.
     case unsupportedInstruction(String)
+    /// An instruction with fewer or more operands than instructions of its spelling have.
+    case operandCount(spelling: String, found: Int, expected: [Int])
     /// An access outside of every allocation, or of the shared, local or parameter memory.
     case outOfBounds(space: String, address: UInt64, byteCount: Int, lane: Int)
     /// An address that is not a multiple of the access's size.
@@ -65,8 +67,13 @@ public struct SimulationError: Error, Sendable, CustomStringConvertible {
     case undefinedFunction(String)
     /// Memory of the device or of the machine that simulates it has run out.
     case outOfMemory(byteCount: Int)
-    /// More instructions than the launch was allowed.
-    case instructionLimit(UInt64)
+    /// More instructions of warps than the launch was allowed: the limit, how many there were, and how many of them the
+    /// warp had executed that the place names, which is the one that had executed the most.
+    case instructionLimit(UInt64, executed: UInt64, byWarp: UInt64)
+    /// More cycles than the launch was allowed; else as above.
+    case cycleLimit(UInt64, executed: UInt64, byWarp: UInt64)
+    /// More calls inside each other than a thread may have.
+    case callDepth(Int)
   }
 
   /// What went wrong.
@@ -88,6 +95,8 @@ extension SimulationError.Reason: CustomStringConvertible {
     case .parameterSize(let given, let expected):
       "the parameter block has \(given) bytes, the kernel takes \(expected)"
     case .unsupportedInstruction(let spelling): "the simulator does not have '\(spelling)'"
+    case .operandCount(let spelling, let found, let expected):
+      "'\(spelling)' has \(found) operands, but takes \(expected.map(String.init).joined(separator: " or "))"
     case .outOfBounds(let space, let address, let byteCount, let lane):
       "lane \(lane): \(byteCount) bytes at \(Self.hexadecimal(address)) are outside of \(space) memory"
     case .misaligned(let space, let address, let byteCount, let lane):
@@ -97,7 +106,11 @@ extension SimulationError.Reason: CustomStringConvertible {
     case .badOperand(let text): text
     case .undefinedFunction(let name): "the function '\(name)' has no body"
     case .outOfMemory(let byteCount): "no memory for \(byteCount) bytes"
-    case .instructionLimit(let count): "more than \(count) instructions"
+    case .instructionLimit(let limit, let executed, let byWarp):
+      "not at its end after \(executed) instructions of warps, \(byWarp) of this one: the limit is \(limit)"
+    case .cycleLimit(let limit, let executed, let byWarp):
+      "not at its end after \(limit) cycles, \(executed) instructions of warps, \(byWarp) of this one"
+    case .callDepth(let limit): "more than \(limit) calls inside each other"
     }
   }
 

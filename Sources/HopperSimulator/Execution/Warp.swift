@@ -51,6 +51,10 @@
   /// When registers have their values.
   var scoreboard: Scoreboard { Scoreboard(self) }
 
+  /// Calls inside each other. Recursion that does not end stops here; a device's stack, 1 KB of a thread unless the host
+  /// asks for more, has room for less.
+  static let depthLimit = 1024
+
   /// In place of a time, that a value is on its way from memory.
   static let isComing: UInt64 = 1 << 58
 }

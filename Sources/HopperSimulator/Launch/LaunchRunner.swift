@@ -18,7 +18,7 @@ final class LaunchRunner {
   private var interpreters: [Interpreter] = []
   private var memory: MemorySystem
   private let device: DeviceDescription
-  private let instructionLimit: UInt64
+  private let limits: LaunchLimits
   private let threadCount: Int
   /// When the last window has ended.
   private var now: UInt64 = 0
@@ -27,11 +27,11 @@ final class LaunchRunner {
   private static let window: UInt64 = 150
 
   init(
-    _ grids: [GridRun], device: DeviceDescription, instructionLimit: UInt64, threadCount: Int, cache: L2Cache
+    _ grids: [GridRun], device: DeviceDescription, limits: LaunchLimits, threadCount: Int, cache: L2Cache
   ) {
     self.grids = grids
     self.device = device
-    self.instructionLimit = instructionLimit
+    self.limits = limits
     self.threadCount = threadCount
     memory = MemorySystem(device, cache: cache)
   }
@@ -58,9 +58,7 @@ final class LaunchRunner {
         for interpreter in interpreters { interpreter.reportWaits() }
         throw SimulationError(reason: .deadlock(interpreters.flatMap(\.waits)))
       }
-      if running.contains(where: { $0.instructionCount > instructionLimit }) {
-        throw SimulationError(reason: .instructionLimit(instructionLimit))
-      }
+      for grid in running { if let error = grid.error(beyond: limits, at: now) { throw error } }
     }
     return results
   }

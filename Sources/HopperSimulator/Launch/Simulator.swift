@@ -45,8 +45,8 @@ public final class LoadedModule: Sendable {
 public final class Simulator {
   private let memory: GlobalMemory
   private var nextGridID: UInt64 = 1
-  /// Instructions of warps after which a launch is given up.
-  public var instructionLimit: UInt64 = .max
+  /// How much a launch may do before it is given up.
+  public var limits = LaunchLimits()
   /// What is simulated.
   public let device: DeviceDescription
   private let cache: L2Cache
@@ -228,7 +228,7 @@ public final class Simulator {
       grids.append(try grid(launch, workspace: workspace, hazards, after: grids))
     }
     let runner = LaunchRunner(
-      grids, device: device, instructionLimit: instructionLimit, threadCount: threadCount, cache: cache)
+      grids, device: device, limits: limits, threadCount: threadCount, cache: cache)
     defer { findings += runner.findings }
     return try runner.run()
   }

@@ -24,6 +24,8 @@ public struct FunctionSummary: Sendable, Hashable, Codable {
     public var text: String
     /// Whether the table of instruction forms has it: then it is the simulator that lacks it.
     public var hasForm: Bool
+    /// How many operands its spelling may have, when it has another number; else empty.
+    public var operandCounts: [Int]
   }
 
   /// Its name.
@@ -79,9 +81,10 @@ public struct FunctionSummary: Sendable, Hashable, Codable {
     localByteCount = program.layout.frameByteCount
     directives = function.directives.spellings
     unknown = program.unsupported.map { instruction in
-      UnknownInstruction(
-        line: instruction.line, text: instruction.text(in: function),
-        hasForm: InstructionForms.decode(instruction) != nil)
+      let hasForm = InstructionForms.decode(instruction) != nil
+      return UnknownInstruction(
+        line: instruction.line, text: instruction.text(in: function), hasForm: hasForm,
+        operandCounts: hasForm ? [] : InstructionForms.operandCounts(of: instruction.spelling))
     }
   }
 }

@@ -93,11 +93,16 @@ struct CheckText: ParsableCommand {
     private var unknownText: String {
       let lines = functions.flatMap { function in
         function.unknown.map { instruction in
-          "\(file):\(instruction.line): \(function.name): "
-            + (instruction.hasForm ? "not simulated: " : "unknown instruction: ") + instruction.text + "\n"
+          "\(file):\(instruction.line): \(function.name): \(Self.problem(instruction)): \(instruction.text)\n"
         }
       }
       return (lines.isEmpty ? "" : "\n") + lines.joined()
+    }
+
+    private static func problem(_ instruction: FunctionSummary.UnknownInstruction) -> String {
+      if instruction.hasForm { return "not simulated" }
+      let counts = instruction.operandCounts.map(String.init)
+      return counts.isEmpty ? "unknown instruction" : "takes \(counts.joined(separator: " or ")) operands"
     }
   }
 

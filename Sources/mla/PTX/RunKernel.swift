@@ -46,6 +46,9 @@ struct RunKernel: ParsableCommand {
   @Option(help: "The simulated device.") var device = SimulatedDeviceName(.h100)
   @Option(help: "Threads of the simulator; the default is all processors. Results do not depend on it.")
   var threads: Int?
+  @Option(help: "Instructions of warps after which the kernel is given up.")
+  var instructionLimit = LaunchLimits().instructionCount
+  @Option(help: "Cycles after which the kernel is given up.") var cycleLimit = LaunchLimits().cycleCount
   @Option(help: "Write a trace of the first blocks, for Perfetto, to a file.") var trace: String?
   @Option(help: "Write the result to a JSON file.") var json: String?
 
@@ -74,7 +77,9 @@ struct RunKernel: ParsableCommand {
     let recipe = try recipe()
     try recipe.checkDumps()
     let gpu = SimulatedGPU(
-      device.device, threadCount: threads, trace: trace == nil ? nil : TraceRequest())
+      device.device, threadCount: threads,
+      limits: LaunchLimits(instructionCount: instructionLimit, cycleCount: cycleLimit),
+      trace: trace == nil ? nil : TraceRequest())
     let module = try gpu.load(ptx: PTXFile.text(file))
     let kernel = try module.kernel(kernel ?? onlyKernel())
     let work = try recipe.work(on: gpu)

@@ -54,7 +54,7 @@ struct KernelRun {
   func callAsFunction() throws -> [UInt32] {
     let device = Simulator()
     device.threadCount = 1
-    device.instructionLimit = 10_000_000
+    device.limits = LaunchLimits(instructionCount: 10_000_000)
     let memory = DeviceMemory(device)
     let (source, target) = try (
       memory.copy(input), memory.copy([UInt32](repeating: 0xEEEE_EEEE, count: outputCount))

@@ -3,10 +3,10 @@ import Testing
 
 @Suite("Unknown instructions")
 struct UnknownFormTests {
-  /// Not in the table; in the table with other operands; of another architecture.
+  /// Not in the table; of another architecture; in the table with other types, or with more or fewer operands.
   private static let unknown = [
-    "frobnicate.s32 %r4, %r1, 7", "add.s32 %r4, %r1, %r1, %r1", "tcgen05.wait.ld.sync.aligned",
-    "add.q32 %r4, %r1, 7",
+    "frobnicate.s32 %r4, %r1, 7", "tcgen05.wait.ld.sync.aligned", "add.q32 %r4, %r1, 7",
+    "add.s32 %r4, %r1, %r1, %r1", "bar.sync", "mad.lo.s32 %r4, %r1, %r1",
   ]
 
   @Test("They load, and are no error where they are not executed", arguments: unknown)
@@ -30,8 +30,17 @@ struct UnknownFormTests {
       guard let error = error as? SimulationError, let place = error.place else { return false }
       let spelling = String(instruction.prefix { $0 != " " })
       // The kernel's own lines begin at line 16.
-      return error.reason == .unsupportedInstruction(spelling) && place.line == 17 && place.function == "k"
+      return error.reason == Self.reason(spelling) && place.line == 17 && place.function == "k"
         && place.instruction.contains(spelling) && error.description.contains("PTX line 17")
+    }
+  }
+
+  private static func reason(_ spelling: String) -> SimulationError.Reason {
+    switch spelling {
+    case "add.s32": .operandCount(spelling: spelling, found: 4, expected: [3])
+    case "mad.lo.s32": .operandCount(spelling: spelling, found: 3, expected: [4])
+    case "bar.sync": .operandCount(spelling: spelling, found: 0, expected: [1, 2])
+    default: .unsupportedInstruction(spelling)
     }
   }
 
