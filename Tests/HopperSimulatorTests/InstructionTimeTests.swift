@@ -102,6 +102,38 @@ struct InstructionTimeTests {
     #expect((convert - 2).magnitude < 0.1)
   }
 
+  @Test("A warp that waits for memory leaves the issue slots to the others of its scheduler")
+  func slotsOfWaitingWarps() throws {
+    // 16 additions that depend on each other, 50 times.
+    let chain = """
+      mov.u32 %r10, 0;
+      CHAIN:
+      \(Array(repeating: "fma.rn.ftz.f32 %f10, %f10, %f11, %f12;", count: 16).joined(separator: "\n"))
+      add.u32 %r10, %r10, 1;
+      setp.lt.u32 %p10, %r10, 50;
+      @%p10 bra CHAIN;
+      """
+    let loads = """
+      setp.lt.u32 %p11, %r1, 32;
+      @%p11 bra MEASURED;
+      mov.u64 %rd10, %rd1;
+      LOADS:
+      ld.global.u64 %rd11, [%rd10];
+      add.u64 %rd10, %rd10, %rd11;
+      setp.lt.u64 %p12, %rd11, 999;
+      @%p12 bra LOADS;
+      MEASURED:
+      """
+    // Each element is its distance to the next, the last one 1000: loads of 40 lines, one after the other.
+    let elements = (0..<40).map { [$0 < 39 ? 128 : 1000] + [UInt64](repeating: 0, count: 15) }
+    let data = elements.joined().flatMap { withBytes($0) }
+    let alone = try ClockProgram(body: chain).run(data: data).cycles[0]
+    // Two warps for each scheduler, all but the first of which only load.
+    let measured = "@!%p11 bra OVER;\n" + chain + "\nOVER:"
+    let beside = try ClockProgram(setUp: loads, body: measured, threads: 256).run(data: data).cycles[0]
+    #expect(beside <= alone + alone / 50, "\(alone) alone, \(beside) beside warps that load")
+  }
+
   @Test(
     "Tensor rates: the dense 16-bit peaks of the data sheets, in TFLOP/s, at a clock that the device has",
     arguments: [("h100", 989.0), ("h800", 989), ("h200", 989), ("h20", 148)])

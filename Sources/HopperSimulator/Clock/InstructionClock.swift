@@ -23,6 +23,11 @@
   var windowPlace: Int
   /// When the warp may issue again.
   var time: UInt64
+  /// Cycles that a warp may wait ahead of the time up to which it runs, and still issue. Warps of one scheduler issue in
+  /// the order in which they come here: one that has long to wait comes again, and the others go first.
+  private static let lead: UInt64 = 32
+  /// The last time at which it may issue.
+  private let lastSlot: UInt64
   /// When all instructions of the basic block have started.
   var blockTime: UInt64
   /// When the last instruction has started.
@@ -30,7 +35,9 @@
   /// When it was issued.
   private(set) var slot: UInt64 = 0
 
-  @unsafe init(_ warp: Warp, _ frame: Frame) {
+  /// Of a warp that runs up to a time; `mustIssue` says that the first instruction has to be issued, however late.
+  @unsafe init(_ warp: Warp, _ frame: Frame, until end: UInt64, mustIssue: Bool) {
+    lastSlot = mustIssue ? .max : end &+ Self.lead
     unsafe clock = warp.clock
     unsafe profile = warp.profile
     scheduler = warp.scheduler
@@ -46,8 +53,8 @@
     unsafe counters = warp.profile.counters + Int(warp.profile.region) * WarpProfile.stride
   }
 
-  /// Gives an instruction its slot and its start. False when an operand is on its way from memory: then nothing has
-  /// changed.
+  /// Gives an instruction its slot and its start. False when an operand is on its way from memory, or when the warp has
+  /// waited too far ahead: then only its time has changed.
   @inline(__always)
   mutating func issue(_ index: Int) -> Bool {
     let timed = unsafe timing[index]
@@ -65,6 +72,7 @@
     var earliest = unsafe window[windowPlace & windowMask]
     if timed.isOrdered { earliest = max(earliest, blockTime, operands) }
     wait(until: ReasonedTime.time(earliest), ReasonedTime.reasonIndex(earliest))
+    if time > lastSlot { return false }
     wait(until: unsafe clock.nextIssue[scheduler], Int(StallReason.issueSlot.rawValue))
     slot = time
     unsafe clock.nextIssue[scheduler] = slot + 1

@@ -209,20 +209,21 @@ enum Outcome {
   }
 
   private func runWarps(until end: UInt64) throws(SimulationError) -> Bool {
-    let before = instructionCount
-    var hasArrived = false
+    var hasRun = false
     while true {
       let arrival = events.isEmpty ? .max : events[0].time
       let next = unsafe sim_next_turn(slots, Int32(slotCount))
       if next.time < min(end, arrival), let warp = slotWarps[Int(next.slot)] {
         let second = min(next.second, .max - Self.slack)
+        let before = (warp.time, instructionCount)
         try run(warp, until: max(next.time + 1, min(end, arrival, second + Self.slack)))
+        hasRun = hasRun || before != (warp.time, instructionCount)
       } else if arrival < end {
-        hasArrived = true
+        hasRun = true
         endTime = max(endTime, arrival)
         try events.removeFirst().action(self)
       } else {
-        return hasArrived || instructionCount != before
+        return hasRun
       }
     }
   }
@@ -266,7 +267,8 @@ enum Outcome {
     let (frame, mask) = (warp.fragments[place].frame, warp.fragments[place].mask)
     let code = unsafe frame.tables.code
     var lanes = unsafe LaneContext(frame, warp, scratch: scratch)
-    var timing = unsafe InstructionClock(warp, frame)
+    var timing = unsafe InstructionClock(
+      warp, frame, until: end, mustIssue: warp.fragments[place].isGranted)
     let hazards = warp.hazards
     let uses = unsafe frame.registerState == nil ? nil : frame.tables.watchedUses
     let isWhole = warp.fragments.count == 1
@@ -279,9 +281,9 @@ enum Outcome {
       let predicate = unsafe instruction.pointee.predicate
       lanes.active = predicate == .always ? mask : mask & lanes.predicate(predicate.index)
       guard timing.issue(index) else {
-        // An operand is on its way from memory: when it is there, this instruction comes again.
         leave(warp, place, index, timing, executed)
-        block(warp, place, .memory)
+        // An operand is on its way from memory: when it is there, this instruction comes again.
+        if timing.time < end { block(warp, place, .memory) }
         return
       }
       executed += 1

@@ -84,6 +84,7 @@ struct Decoder {
     // Control that runs off the end leaves the kernel.
     starts.append(code.count)
     instruction = Instruction("exit")
+    statement = list.instructions.count
     emit(function.kind == .entry ? .exit : .returnFromCall)
     for index in code.indices where code[index].opcode == .branch {
       code[index].immediate = Int64(starts[Int(code[index].immediate)])
