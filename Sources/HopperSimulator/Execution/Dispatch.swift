@@ -36,6 +36,7 @@ extension Interpreter {
       if lanes.active == 0 { return .next }
       throw error(.trap, i, warp, place)
     case .sleep:
+      if lanes.active == 0 { return .next }
       let nanoseconds = Double(lanes.uniformWord(i.a))
       warp.wait(until: warp.time + UInt64(nanoseconds * launch.device.clock.value), .sleep)
       return .next
