@@ -96,6 +96,17 @@ struct HazardGlobalTests {
       kind: .globalRace, name: "a barrier of the grid", threads: 64, grid: 2, body: gridBarrier,
       fault: ("fence.sc.gpu;\n", ""), sites: ["st.global", "ld.global"]),
     HazardTwin(
+      kind: .globalRace, name: "a word that another block stores between two reads", threads: 32, grid: 2,
+      body: """
+        mov.u32 %r10, %ctaid.x; setp.eq.u32 %p2, %r10, 0;
+        @%p2 ld.global.u32 %r11, [%rd2];
+        @!%p2 nanosleep.u32 500;
+        @!%p2 st.global.u32 [%rd2+256], %r10;
+        @%p2 nanosleep.u32 2000;
+        @%p2 ld.global.u32 %r12, [%rd2];
+        """,
+      fault: ("[%rd2+256]", "[%rd2]"), sites: ["ld.global", "st.global"]),
+    HazardTwin(
       kind: .globalRace, name: "two blocks that store to one word", threads: 32, grid: 2,
       body: """
         mov.u32 %r8, %ctaid.x; mul.wide.u32 %rd10, %r8, 128; add.u64 %rd11, %rd10, %rd2;

@@ -37,6 +37,21 @@ struct HazardSharedTests {
         """.replacing("[%r6]", with: "[%r2+1016]"),
       fault: ("bar.sync 0;", ""), sites: ["ld.shared", "st.shared"], also: [.uninitialisedShared]),
     HazardTwin(
+      kind: .sharedRace, name: "a word that was stored apart from its neighbours, which others read with it",
+      threads: 96,
+      body: """
+        and.b32 %r9, %r1, 31; shl.b32 %r8, %r9, 4; add.u32 %r8, %r8, %r2;
+        setp.eq.u32 %p2, %r3, 0; setp.eq.u32 %p3, %r3, 1; setp.eq.u32 %p4, %r3, 2;
+        @%p2 st.shared.v4.u32 [%r8], {%r1, %r1, %r1, %r1};
+        bar.sync 0;
+        @%p2 st.shared.u32 [%r8+4], %r1;
+        @!%p4 bar.sync 1, 64;
+        @%p3 ld.shared.v4.u32 {%r10, %r11, %r12, %r13}, [%r8];
+        bar.sync 2;
+        @%p4 ld.shared.u32 %r14, [%r8+4];
+        """,
+      fault: ("bar.sync 2;", "nanosleep.u32 2000;"), sites: ["ld.shared.u32", "st.shared.u32"]),
+    HazardTwin(
       kind: .sharedRace, name: "barriers of different warps, one after the other", threads: 96,
       body: """
         setp.lt.u32 %p2, %r1, 64;
