@@ -49,6 +49,7 @@ extension Interpreter {
   func exit(_ lanes: LaneContext, _ warp: Warp, _ place: Int, _ site: Int32) -> Outcome {
     if lanes.active == 0 { return .next }
     warp.live &= ~lanes.active
+    warp.block.warpgroup(of: warp).loseThreads()
     warp.fragments[place].mask &= ~lanes.active
     warp.fragments[place].index += 1
     warp.fragments.removeAll { $0.mask == 0 }

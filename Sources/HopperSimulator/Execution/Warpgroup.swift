@@ -51,6 +51,8 @@ final class ProductGroups {
   }
 
   private let warps: ArraySlice<Warp>
+  /// Whether there are four warps of which no thread has exited.
+  private var isComplete: Bool
   @safe @exclusivity(unchecked) private var open: [Open] = []
   /// Products that have begun: the number of the first open one.
   private(set) var begunCount = 0
@@ -65,13 +67,18 @@ final class ProductGroups {
 
   init(_ warps: ArraySlice<Warp>) {
     self.warps = warps
+    isComplete = warps.count == 4 && warps.allSatisfy { $0.live == .max }
   }
+
+  /// Threads of one of its warps have exited.
+  func loseThreads() { isComplete = false }
 
   /// Whether it has four warps, all of whose threads are there or have executed the `number`-th product before they
   /// exited. The latter is for the hazard checks to report.
   func isWhole(for number: Int) -> Bool {
-    warps.count == 4
-      && warps.allSatisfy { $0.live == .max || $0.products.executedCount > number }
+    isComplete
+      || warps.count == 4
+        && warps.allSatisfy { $0.live == .max || $0.products.executedCount > number }
   }
 
   // MARK: Products
