@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
+import operator
 import struct
 import threading
 import weakref
@@ -53,14 +54,14 @@ class Engine:
 
     def __init__(self, threads: int | None = None, instruction_set: str | None = None) -> None:
         name = None if instruction_set is None else instruction_set.encode()
-        self._adopt(new_handle(library.mla_engine_create_cpu, threads or 0, name))
+        self._adopt(new_handle(library.mla_engine_create_cpu, _integer(threads or 0, "threads"), name))
 
     @classmethod
     def hopper(cls, device: int | None = None, threads: int | None = None) -> Engine:
         """An engine on a GPU, by its number, or on a simulated H100 for None. Tensors stay in host memory."""
         engine = cls.__new__(cls)
-        number = -1 if device is None else device
-        engine._adopt(new_handle(library.mla_engine_create_hopper, number, 0, threads or 0))
+        number = -1 if device is None else _integer(device, "device")
+        engine._adopt(new_handle(library.mla_engine_create_hopper, number, 0, _integer(threads or 0, "threads")))
         return engine
 
     def _adopt(self, handle: ctypes.c_void_p) -> None:
@@ -110,14 +111,14 @@ class Engine:
                 )
         addresses = [_address(values) for values in lists]
         batch = _pack_batch(
-            count, addresses[0], addresses[1], addresses[2], len(lists[2]), addresses[3], page_size,
-            PAGES_AS_NEEDED if pool_page_count is None else pool_page_count, causal,
+            count, addresses[0], addresses[1], addresses[2], len(lists[2]), addresses[3],
+            _integer(page_size, "page_size"),
+            PAGES_AS_NEEDED if pool_page_count is None else _integer(pool_page_count, "pool_page_count"), bool(causal),
         )
         handle = new_handle(
             library.mla_plan_create, self._handle, _packed_geometry(geometry), batch, _policy(policy)
         )
         return Plan(self, geometry, int(lists[0][count]), handle)
-
 
     def plan_sparse(
         self, geometry: Geometry, tokens: Any, page_size: int, page_count: int, *, lengths: Any = None,
@@ -137,7 +138,8 @@ class Engine:
         if counts is not None and len(counts) != len(table):
             raise InvalidArgument(f"lengths.shape = ({len(counts)},): must be ({len(table)},), one for each row of tokens")
         packed = _pack_lists(
-            *table.shape, _address(table), 0 if counts is None else _address(counts), page_size, page_count
+            *table.shape, _address(table), 0 if counts is None else _address(counts),
+            _integer(page_size, "page_size"), _integer(page_count, "page_count"),
         )
         handle = new_handle(
             library.mla_plan_create_sparse, self._handle, _packed_geometry(geometry), packed, _policy(policy)
@@ -146,7 +148,26 @@ class Engine:
 
 
 def _packed_geometry(geometry: Geometry) -> bytes:
-    return _pack_geometry(geometry.head_count, geometry.latent_width, geometry.rope_width, geometry.softmax_scale)
+    try:
+        scale = float(geometry.softmax_scale)
+    except (TypeError, ValueError):
+        raise InvalidArgument(f"softmax_scale = {geometry.softmax_scale!r}: must be a number", "out_of_range") from None
+    return _pack_geometry(
+        _integer(geometry.head_count, "head_count"), _integer(geometry.latent_width, "latent_width"),
+        # What is too large for fp32 becomes infinite, and is refused as such.
+        _integer(geometry.rope_width, "rope_width"), ctypes.c_float(scale).value,
+    )
+
+
+def _integer(value: Any, field: str) -> int:
+    """A number of 64 bits, from anything that is an integer."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise InvalidArgument(f"{field} = {value!r}: must be an integer", "out_of_range") from None
+    if not -(2**63) <= number < 2**63:
+        raise InvalidArgument(f"{field} = {number}: must fit 64 bits", "overflow")
+    return number
 
 
 def _policy(name: str) -> int:
@@ -227,7 +248,7 @@ class Plan:
         options: Options | None = None,
     ) -> None:
         """As ``run``, into tensors that are given; ``lse`` may be None. The cache may be described already."""
-        rank3 = _tensors.rank3
+        rank3, written = _tensors.rank3, _tensors.written
         missing = _tensors.MISSING
         status = _run(
             *self._handles,
@@ -237,8 +258,8 @@ class Plan:
                 *(cache_latent if type(cache_latent) is tuple else rank3(cache_latent, "cache_latent")),
                 *(missing if cache_rope is None else cache_rope if type(cache_rope) is tuple
                   else rank3(cache_rope, "cache_rope")),
-                *rank3(out, "out"),
-                *(missing if lse is None else _lse(lse)),
+                *rank3(written(out, "out"), "out"),
+                *(missing if lse is None else _lse(written(lse, "lse"))),
                 base_two,
                 options.address if options else 0,
             ),
@@ -266,7 +287,8 @@ def merge_states(states: Sequence[tuple[Any, Any]], out: Any, lse: Any, *, base_
     lses = b"".join(_pack_tensor(*_lse(state[1])) for state in states)
     check(
         library.mla_merge_states(
-            len(states), outputs, lses, base_two, _pack_tensor(*_tensors.rank3(out, "out")), _pack_tensor(*_lse(lse))
+            len(states), outputs, lses, base_two, _pack_tensor(*_tensors.rank3(_tensors.written(out, "out"), "out")),
+            _pack_tensor(*_lse(_tensors.written(lse, "lse"))),
         )
     )
 
@@ -293,8 +315,9 @@ def append(
             _pack_append(
                 *_rows(latent, "latent"),
                 *(missing if rope is None else _rows(rope, "rope")),
-                *_tensors.rank3(cache_latent, "cache_latent"),
-                *(missing if cache_rope is None else _tensors.rank3(cache_rope, "cache_rope")),
+                *_tensors.rank3(_tensors.written(cache_latent, "cache_latent"), "cache_latent"),
+                *(missing if cache_rope is None
+                  else _tensors.rank3(_tensors.written(cache_rope, "cache_rope"), "cache_rope")),
                 addresses[0], addresses[1], len(lists[2]) - 1, addresses[2], addresses[3], len(lists[3]),
             )
         )

@@ -27,9 +27,11 @@ def dtype_name(dtype: Any) -> str:
     if type(dtype).__module__ == "torch":
         return str(dtype).rpartition(".")[2]
     try:
-        return numpy.dtype(dtype).name
+        dtype = numpy.dtype(dtype)
     except TypeError:
         return str(dtype)
+    # Numbers in the other byte order have the same name.
+    return dtype.name if dtype.isnative else str(dtype)
 
 
 def dtype_code(dtype: Any) -> int:
@@ -72,6 +74,10 @@ def describe(tensor: Any, field: str) -> Described:
     """Describes a tensor in host memory."""
     if isinstance(tensor, numpy.ndarray):
         size = tensor.itemsize
+        if any(stride % size for stride in tensor.strides):
+            raise InvalidArgument(
+                f"{field}.strides = {tensor.strides} bytes: must be multiples of the element size, {size}", "misaligned"
+            )
         return Described(
             tensor.__array_interface__["data"][0], dtype_code(tensor.dtype), tensor.shape,
             tuple([stride // size for stride in tensor.strides]), tensor,
@@ -100,9 +106,9 @@ def rank3(tensor: Any, field: str) -> tuple[int, ...]:
         outer, inner, width = tensor.shape
         first, second, last = tensor.strides
         size = tensor.itemsize
-        if 0 <= code < 4 and (last == size or width <= 1):
+        if 0 <= code < 4 and (last == size or width <= 1) and not (first % size or second % size):
             return tensor.__array_interface__["data"][0], code, outer, inner, width, first // size, second // size
-    elif kind is _torch_tensor and tensor.dim() == 3 and not tensor.is_cuda:
+    elif kind is _torch_tensor and tensor.dim() == 3 and tensor.is_cpu:
         code = _codes_of_dtypes.get(tensor.dtype, -1)
         outer, inner, width = tensor.shape
         first, second, last = tensor.stride()
@@ -114,13 +120,20 @@ def rank3(tensor: Any, field: str) -> tuple[int, ...]:
     return pack(described, field)
 
 
+def written(tensor: Any, field: str) -> Any:
+    """The same tensor, if it may be written to: numpy arrays, mapped files for one, can be read-only."""
+    if isinstance(tensor, numpy.ndarray) and not tensor.flags.writeable:
+        raise InvalidArgument(f"{field} is read-only: must be writeable")
+    return tensor
+
+
 def pack(described: Described, field: str) -> tuple[int, ...]:
     """The seven numbers of `mla_tensor` for a description of rank 3."""
     if not 0 <= described.code < len(ELEMENT_TYPES):
         raise InvalidArgument(f"{field}: must be of type {', '.join(ELEMENT_TYPES)}")
     outer, inner, width = described.shape
     strides = described.strides
-    if strides[2] != 1 and width > 1:
+    if strides[2] != 1 and width > 1 and outer > 0 and inner > 0:
         raise InvalidArgument(f"{field}.strides = {tuple(strides)}: the last dimension must be contiguous")
     return described.address, described.code, outer, inner, width, strides[0], strides[1]
 
@@ -133,7 +146,7 @@ def indices(tensor: Any, field: str) -> numpy.ndarray:
     """A list of int32 as a contiguous numpy array, over the same memory where that is contiguous."""
     described = describe(tensor, field)
     if described.code != OTHER_TYPES["int32"]:
-        raise InvalidArgument(f"Invalid dtype of {field}: expected int32, got {tensor.dtype}")
+        raise InvalidArgument(f"Invalid dtype of {field}: expected int32, got {as_numpy(tensor).dtype}")
     if len(described.shape) != 1:
         raise InvalidArgument(f"{field}.shape = {tuple(described.shape)}: must have 1 dimension")
     return numpy.ascontiguousarray(as_numpy(tensor))
