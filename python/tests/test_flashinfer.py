@@ -57,6 +57,9 @@ def test_natural_lse_given_outputs_and_no_rope(tensors):
     assert answer[0] is out and answer[1] is lse
     check(tensors, problem, "bfloat16", out, lse, queries, cache, base=numpy.e)
     assert numpy.array_equal(tensors.double(wrapper.run(*given)), tensors.double(out))
+    unasked = tensors.make(numpy.full((6, 5), 7.0, numpy.float32))
+    assert not isinstance(wrapper.run(*given, lse=unasked, return_lse_base_on_e=True), tuple)
+    assert numpy.array_equal(tensors.double(unasked), tensors.double(lse))
 
 
 def test_longer_indptr_and_larger_queries(tensors):
@@ -90,12 +93,35 @@ def test_caller_owned_buffers(tensors):
     check(
         tensors, problem, "float16", *wrapper.run(*parts(queries), *parts(cache), return_lse=True), queries, cache
     )
+    buffers[0][:] = -1
     short = flashinfer.BatchMLAPagedAttentionWrapper(None, True, *buffers[:3], tensors.indices([0]))
     with pytest.raises(ValueError, match="Invalid shape of kv_len_arr"):
         short.plan(
             *[tensors.indices(values) for values in lists], 2, 512, 64, 16, False, problem.scale, tensors.dtype("float16"),
             tensors.dtype("float16"),
         )
+    assert [int(value) for value in buffers[0]] == [-1] * (count + 1)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("heads", HEADS)
+def test_fp8_results(tensors, heads, causal):
+    """Over the shapes of `test_results`, with the bound of `test_fp8`."""
+    scale, kpe_scale = 0.01, 0.02
+    for page_size, query_count in itertools.product(PAGE_SIZES, QUERY_COUNTS):
+        lengths = (37, 0, 65 + page_size) if heads * query_count < 1000 else (65,)
+        problem = random_problem(heads, page_size, query_count, causal, lengths=lengths, seed=heads + page_size)
+        queries = tensors.make(problem.queries, "bfloat16")
+        columns = numpy.repeat([scale, kpe_scale], [512, 64])
+        with numpy.errstate(invalid="ignore"):
+            codes = tensors.make((problem.cache / columns).astype(numpy.float32), "float8_e4m3fn")
+        wrapper = planned(tensors, problem, "bfloat16", kv_data_type=tensors.dtype("float8_e4m3fn"))
+        out, lse = wrapper.run(
+            *parts(queries), *parts(codes), return_lse=True, ckv_scale=scale, kpe_scale=kpe_scale
+        )
+        expected_out, expected_lse = problem.expected(tensors.double(queries), tensors.double(codes) * columns)
+        numpy.testing.assert_allclose(tensors.double(out), expected_out, rtol=2e-2, atol=2e-2)
+        numpy.testing.assert_allclose(tensors.double(lse), expected_lse / numpy.log(2), rtol=2e-2, atol=2e-2)
 
 
 @pytest.mark.parametrize("kpe", [64, 0])
@@ -144,7 +170,7 @@ def test_fp8(tensors, scaling, kpe):
 @pytest.mark.parametrize(
     "changes, message",
     [
-        (dict(kv_data_type="float32"), "MLA kv_data_type .*float32 is not supported"),
+        (dict(kv_data_type="float32"), r"MLA kv_data_type .*float32 is not supported. Supported dtypes: \[torch.float16, "),
         (dict(head_dim_kpe=-1), "head_dim_kpe must be >= 0, got -1"),
         (dict(kv_len_arr=[37, -2, 150]), r"kv_len\[1\]-2 should be non-negative"),
         (dict(qo_indptr=[0, 2, 1, 3]), r"qo_indptr\[2\]1 - qo_indptr\[1\]2 should be non-negative"),
@@ -219,6 +245,35 @@ def test_append_and_positions(tensors):
             tokens[:, :512], tokens[:, 512:], requests, positions, cache[..., :512], cache[..., 512:],
             tensors.indices([3, 1, 0]), tensors.indices([0, 1, 1, 2]), last,
         )
+
+
+@pytest.mark.parametrize(
+    "append_indptr, lengths, count, message",
+    [
+        ([0, 3, 1], [5, 5], 10, r"append_indptr\[2\] = 1: must go up"),
+        ([-2, 3], [5], 10, r"append_indptr\[0\] = -2: must go up"),
+        ([0, 4], [5], 3, r"append_indptr\[1\] = 4: must be at most nnz, 3"),
+        ([0, 3, 4], [5], 10, r"Invalid shape of seq_lens: expected \(2,\), got \(1,\)"),
+        ([], [], 3, r"Invalid shape of append_indptr: expected \(1,\), got \(0,\)"),
+    ],
+)
+def test_positions_refuse(tensors, append_indptr, lengths, count, message):
+    with pytest.raises(InvalidArgument, match=message):
+        flashinfer.get_batch_indices_positions(tensors.indices(append_indptr), tensors.indices(lengths), count)
+    with pytest.raises(InvalidArgument, match="Invalid dtype of seq_lens"):
+        flashinfer.get_batch_indices_positions(tensors.indices([0, 1]), tensors.make(numpy.zeros(1)), 1)
+
+
+def test_merges_refuse(tensors):
+    v, s = tensors.make(numpy.zeros((3, 2, 4, 8))), tensors.make(numpy.zeros((3, 2, 4)))
+    with pytest.raises(InvalidArgument, match=r"Invalid shape of s: expected \(3, 2, 4\), got \(3, 1, 4\)"):
+        flashinfer.merge_states(v, s[:, :1])
+    with pytest.raises(InvalidArgument, match=r"v.shape = \(3, 4, 8\): must have 4 dimensions"):
+        flashinfer.merge_states(v[:, 0], s)
+    with pytest.raises(InvalidArgument, match=r"states.output.shape\[1\] = \(2, 4, 8\): must be \(3, 4, 8\)"):
+        flashinfer.merge_state(v[:, 0], s[:, 0], v[:2, 1], s[:2, 1])
+    with pytest.raises(ValueError, match="Invalid dtype of s"):
+        flashinfer.merge_state_in_place(v[:, 0], tensors.make(numpy.zeros((3, 4)), "float16"), v[:, 1], s[:, 1])
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])

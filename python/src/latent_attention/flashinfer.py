@@ -80,13 +80,14 @@ class BatchMLAPagedAttentionWrapper:
             "kv_len_arr": _tensors.indices(kv_len_arr, "kv_len_arr"),
         }
         _check_lists(**lists)
-        if self._use_cuda_graph:
-            self._fill_buffers(lists)
+        buffers = self._checked_buffers(lists) if self._use_cuda_graph else []
         geometry = Geometry(num_heads, sm_scale, head_dim_ckv, head_dim_kpe)
         self._plan = default_engine().plan(
             geometry, lists["qo_indptr"], lists["kv_indptr"], lists["kv_indices"], lists["kv_len_arr"], page_size,
             causal=causal,
         )
+        for buffer, values in buffers:
+            buffer[...] = values
         self._head_dim_ckv = head_dim_ckv
         self._has_rope = head_dim_kpe > 0
         self._q_data_type = q_data_type
@@ -94,17 +95,20 @@ class BatchMLAPagedAttentionWrapper:
         self._kv_is_fp8 = _tensors.dtype_name(kv_data_type) == "float8_e4m3fn"
         self._use_profiler = use_profiler
 
-    def _fill_buffers(self, lists: dict[str, numpy.ndarray]) -> None:
+    def _checked_buffers(self, lists: dict[str, numpy.ndarray]) -> list[tuple[numpy.ndarray, numpy.ndarray]]:
+        """The caller's buffers, each with what goes into it."""
+        buffers = []
         for field, values in lists.items():
             buffer = self._buffers[field]
             if buffer is None:
                 raise InvalidArgument(f"{field} must be given to the constructor when use_cuda_graph is True")
-            target = _tensors.as_numpy(buffer)
+            target = _tensors.as_numpy(_tensors.written(buffer, field))
             if field == "kv_indices":
                 target = target[: len(values)]
             if target.shape != values.shape:
                 raise InvalidArgument(f"Invalid shape of {field}: its buffer has {target.shape}, got {values.shape}")
-            target[...] = values
+            buffers.append((target, values))
+        return buffers
 
     def run(
         self,
@@ -125,7 +129,10 @@ class BatchMLAPagedAttentionWrapper:
         ckv_scale_arr: Any = None,
         kpe_scale: float | None = None,
     ) -> Any:
-        """Computes attention; returns ``out``, or ``(out, lse)`` with ``return_lse``. LSEs have base 2 by default."""
+        """Computes attention; returns ``out``, or ``(out, lse)`` with ``return_lse``. LSEs have base 2 by default.
+
+        ``lse`` is written where it is given, with ``return_lse`` or without.
+        """
         plan = self._plan
         if plan is None:
             raise RuntimeError("plan must be called before run")
@@ -142,10 +149,9 @@ class BatchMLAPagedAttentionWrapper:
             out = _tensors.empty(q_nope, q_nope.shape)
         else:
             _check_tensor(out, q_nope.shape, q_nope.dtype, "out")
-        if not return_lse:
-            lse = None
-        elif lse is None:
-            lse = _tensors.empty(q_nope, q_nope.shape[:2], "float32")
+        if lse is None:
+            if return_lse:
+                lse = _tensors.empty(q_nope, q_nope.shape[:2], "float32")
         else:
             _check_tensor(lse, q_nope.shape[:2], "float32", "lse")
         rope = (q_pe, kpe_cache) if self._has_rope else (None, None)
@@ -178,9 +184,8 @@ class BatchMLAPagedAttentionWrapper:
 def _check_types(q_data_type: Any, kv_data_type: Any, head_dim_ckv: int, head_dim_kpe: int) -> None:
     kv_type, q_type = _tensors.dtype_name(kv_data_type), _tensors.dtype_name(q_data_type)
     if kv_type not in _KV_TYPES:
-        raise ValueError(
-            f"MLA kv_data_type {kv_data_type} is not supported. Supported dtypes: [{', '.join(_KV_TYPES)}]."
-        )
+        supported = ", ".join(f"torch.{name}" for name in _KV_TYPES)
+        raise ValueError(f"MLA kv_data_type {kv_data_type} is not supported. Supported dtypes: [{supported}].")
     if head_dim_kpe < 0:
         raise ValueError(f"head_dim_kpe must be >= 0, got {head_dim_kpe}.")
     if kv_type == "float8_e4m3fn":
@@ -267,6 +272,8 @@ def get_batch_indices_positions(
 
     Entries past ``append_indptr[-1]`` get the request -1.
     """
+    offsets, lengths = _tensors.as_numpy(append_indptr), _tensors.as_numpy(seq_lens)
+    _check_appended(offsets, lengths, nnz)
     if batch_indices is None:
         batch_indices = _tensors.empty(append_indptr, (nnz,), "int32")
     _check_tensor(batch_indices, (nnz,), "int32", "batch_indices")
@@ -274,16 +281,29 @@ def get_batch_indices_positions(
         positions = _tensors.empty(append_indptr, (nnz,), "int32")
         _tensors.as_numpy(positions)[...] = 0
     _check_tensor(positions, (nnz,), "int32", "positions")
-    offsets, lengths = _tensors.as_numpy(append_indptr), _tensors.as_numpy(seq_lens)
     requests = numpy.repeat(numpy.arange(len(offsets) - 1, dtype=numpy.int32), numpy.diff(offsets))
     tokens = numpy.arange(len(requests)) + offsets[0]
-    if len(tokens) and tokens[-1] >= nnz:
-        raise InvalidArgument(f"append_indptr[{len(offsets) - 1}] = {offsets[-1]}: must be at most nnz, {nnz}", "out_of_range")
     target = _tensors.as_numpy(batch_indices)
     target[...] = -1
     target[tokens] = requests
     _tensors.as_numpy(positions)[tokens] = tokens + (lengths - offsets[1:])[requests]
     return batch_indices, positions
+
+
+def _check_appended(offsets: numpy.ndarray, lengths: numpy.ndarray, nnz: int) -> None:
+    for name, values, shape in (
+        ("append_indptr", offsets, (max(1, offsets.size),)), ("seq_lens", lengths, (offsets.size - 1,))
+    ):
+        if values.shape != shape:
+            raise InvalidArgument(f"Invalid shape of {name}: expected {shape}, got {values.shape}")
+        if values.dtype.kind != "i":
+            raise InvalidArgument(f"Invalid dtype of {name}: expected int32, got {values.dtype}")
+    steps = numpy.diff(offsets)
+    if offsets[0] < 0 or (steps < 0).any():
+        index = 0 if offsets[0] < 0 else int((steps < 0).argmax()) + 1
+        raise InvalidArgument(f"append_indptr[{index}] = {offsets[index]}: must go up from at least 0", "bad_offsets")
+    if offsets[-1] > nnz:
+        raise InvalidArgument(f"append_indptr[{len(offsets) - 1}] = {offsets[-1]}: must be at most nnz, {nnz}", "out_of_range")
 
 
 def get_seq_lens(kv_indptr: Any, kv_last_page_len: Any, page_size: int) -> Any:
@@ -316,7 +336,11 @@ def merge_state_in_place(v: Any, s: Any, v_other: Any, s_other: Any, mask: Any =
 
 def merge_states(v: Any, s: Any) -> tuple[Any, Any]:
     """Attention over disjoint sets of keys together: ``v`` is ``[token, state, head, width]``, ``s`` ``[token, state, head]``."""
+    if len(v.shape) != 4:
+        raise InvalidArgument(f"v.shape = {tuple(v.shape)}: must have 4 dimensions")
     tokens, states, heads, width = v.shape
+    if tuple(s.shape) != (tokens, states, heads):
+        raise InvalidArgument(f"Invalid shape of s: expected {(tokens, states, heads)}, got {tuple(s.shape)}")
     s = _as_float32(s)
     out = _tensors.empty(v, (tokens, heads, width))
     lse = _tensors.empty(v, (tokens, heads), "float32")
