@@ -81,6 +81,14 @@ def test_metadata_follows_lengths_and_tables(tensors):
     for length in (100, 100, 90, 130):
         arguments, out, lse = dense_case(tensors, 4, 1, 2, length, True)
         check(tensors, flash_mla.flash_mla_with_kvcache(*arguments, metadata, causal=True), out, lse)
+    arguments, _, _ = dense_case(tensors, 4, 1, 2, 130, True)
+    narrow = (arguments[0][..., :512], arguments[1][..., :512], *arguments[2:])
+    for given in (arguments, narrow):
+        answer, again = (
+            flash_mla.flash_mla_with_kvcache(*given, shared, causal=True, softmax_scale=0.1)[0]
+            for shared in (metadata, flash_mla.get_mla_metadata()[0])
+        )
+        assert numpy.array_equal(tensors.double(answer), tensors.double(again))
 
 
 def test_refuses(tensors):
@@ -102,6 +110,11 @@ def test_refuses(tensors):
     with pytest.raises(ValueError, match="query and key must have the same dtype"):
         other = tensors.make(numpy.zeros((1, 64, 1, 576), numpy.float32), "float16")
         flash_mla.flash_mla_with_kvcache(q, other, table, lengths, width, fresh()[0])
+    for position in (0, 1):
+        flat = [q, k]
+        flat[position] = flat[position][0]
+        with pytest.raises(ValueError, match="must have 4 dimensions"):
+            flash_mla.flash_mla_with_kvcache(*flat, table, lengths, width, fresh()[0])
     with pytest.raises(ValueError, match="Only head_size_v == 512"):
         flash_mla.flash_mla_with_kvcache(q, k, table, lengths, 256, fresh()[0])
     with pytest.raises(ValueError, match="must divide number of heads"):
@@ -240,12 +253,12 @@ def test_sparse_refuses(tensors):
     run()
     for error, message, arguments in [
         (AssertionError, "is_fp8_kvcache must be True when sparse attention is enabled", dict(is_fp8_kvcache=False)),
-        (AssertionError, "causal must be False", dict(causal=True)),
+        (AssertionError, "causal must be False when indices_in_kvcache is not None", dict(causal=True)),
         (ValueError, "extra_indices_in_kvcache must be provided", dict(extra_k_cache=pool)),
         (ValueError, "must not be provided when extra_k_cache is not", dict(extra_topk_length=indices[0, 0])),
         (ValueError, "key must have dtype", dict(pool=q)),
         (ValueError, "must have 656 bytes per token, got 600", dict(pool=pool[..., :600])),
-        (ValueError, "The whole block must be contiguous", dict(pool=pool[:, ::2])),
+        (ValueError, "The whole block must be contiguous when is_fp8_cache is True for kv cache", dict(pool=pool[:, ::2])),
         (ValueError, r"indices must have shape \(1, 1, 8\)", dict(indices=tensors.indices(numpy.zeros((1, 2, 8))))),
         (ValueError, r"topk_length must have shape \(1,\)", dict(topk_length=indices[0, 0])),
         (ValueError, r"attn_sink must have shape \(4,\)", dict(attn_sink=tensors.make(numpy.zeros(3)))),

@@ -108,6 +108,12 @@ def flash_mla_with_kvcache(
         isinstance(metadata, FlashMLASchedMeta), "tile_scheduler_metadata must be of type FlashMLASchedMeta"
     )
     _assert(num_splits is None, "num_splits must be None")
+    _check_rank("q", q, 4)
+    _check_rank("k_cache", k_cache, 4)
+    _assert(
+        metadata.have_initialized or indices is None or not causal,
+        "causal must be False when indices_in_kvcache is not None (i.e. sparse attention is enabled)",
+    )
     batch, query_count, head_count, width = q.shape
     metadata._adopt(
         _Config(
@@ -155,11 +161,12 @@ def _dense(
             causal=causal,
         )
 
-    plan = metadata._planned((scale, causal, table.shape, table.tobytes(), lengths.tobytes()), make)
+    plan = metadata._planned((width, scale, causal, table.shape, table.tobytes(), lengths.tobytes()), make)
     out = _tensors.empty(q, (batch, query_count, head_count, _VALUE_WIDTH))
     lse = _tensors.empty(q, (batch, query_count, head_count), "float32")
     rows = batch * query_count
-    queries, outputs, lses = q.reshape(rows, head_count, width), out.reshape(rows, head_count, -1), lse.reshape(rows, -1)
+    queries, lses = q.reshape(rows, head_count, width), lse.reshape(rows, head_count)
+    outputs = out.reshape(rows, head_count, _VALUE_WIDTH)
     has_rope = width > _VALUE_WIDTH
     for kv_head in range(kv_heads):
         heads = slice(kv_head * group, (kv_head + 1) * group)
@@ -193,7 +200,10 @@ def _tokens(k_cache: Any, width: int, name: str) -> _Tokens:
     _check(size == expected, f"{name} must have {expected} bytes per token, got {size}")
     described = _tensors.describe(k_cache, name)
     page, slot, _, last = described.strides
-    _check((slot == size or slots == 1) and last == 1, f"The whole block must be contiguous for {name}")
+    _check(
+        (slot == size or slots == 1) and last == 1,
+        f"The whole block must be contiguous when is_fp8_cache is True for {'kv' if name == 'key' else 'extra kv'} cache",
+    )
     _check(page % 4 == 0 or pages == 1, f"{name} must have pages that start at multiples of 4 bytes")
 
     def part(offset: int, dtype: str, columns: int, stride: int) -> tuple[int, ...]:
@@ -306,6 +316,8 @@ def flash_mla_sparse_fwd(
     skipped, those past ``topk_length`` ``[query]`` too. Returns outputs, largest scores and natural LSEs
     (``[query, head]``).
     """
+    for name, tensor in (("q", q), ("kv", kv), ("indices", indices)):
+        _check_rank(name, tensor, 3)
     query_count, head_count, width = q.shape
     token_count, kv_heads = kv.shape[:2]
     _check(width in _KEY_WIDTHS, f"Invalid d_qk: {width}")
@@ -338,6 +350,10 @@ def flash_mla_sparse_fwd(
             keys[..., _VALUE_WIDTH:] if has_rope else None, out[:, heads], lse[:, heads], False, options,
         )
     return out, largest[..., 0], _with_plus_infinity(lse)
+
+
+def _check_rank(name: str, tensor: Any, rank: int) -> None:
+    _check(len(tensor.shape) == rank, f"{name} must have {rank} dimensions, got shape {tuple(tensor.shape)}")
 
 
 def _check_dense(q: Any, k_cache: Any, block_table: Any, cache_seqlens: Any, head_dim_v: int) -> None:
