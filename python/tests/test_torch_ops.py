@@ -46,6 +46,19 @@ def test_compiled_graph_keeps_one_node(case):
     assert len(graphs) == 1 and sum("attend" in name for name in names) == 1
 
 
+def test_without_rope():
+    problem = random_problem(4, 16, 1, False, key_width=512)
+    lists = (problem.query_offsets, problem.page_offsets, problem.page_indices, problem.key_lengths)
+    plan = latent_attention.Engine(threads=2).plan(
+        latent_attention.Geometry(4, problem.scale, rope_width=0), *[numpy.array(values, numpy.int32) for values in lists], 16
+    )
+    queries, cache = torch.from_numpy(problem.queries), torch.from_numpy(problem.cache)
+    out, lse = torch_ops.attend(torch_ops.register(plan), queries, queries[..., 512:], cache, cache[..., 512:])
+    expected_out, expected_lse = problem.expected(problem.queries.astype(float), problem.cache.astype(float))
+    numpy.testing.assert_allclose(out.numpy(), expected_out, rtol=1e-4, atol=1e-5)
+    numpy.testing.assert_allclose(lse.numpy(), expected_lse, rtol=1e-5, atol=1e-5)
+
+
 def test_dead_plan_is_named(case):
     plan, tensors = case
     with pytest.raises(ValueError, match="is no handle of a plan that lives"):
