@@ -37,6 +37,14 @@ struct MemoryTimeTests {
     #expect((fromCache - 262).magnitude < 26)
   }
 
+  @Test("A line that is on its way from DRAM is there for nobody before it has come")
+  func lineOnItsWay() throws {
+    let program = ClockProgram(
+      body: "ld.global.u32 %r10, [%rd1];\nadd.u32 %r11, %r10, 1;", grid: 2, threads: 1)
+    let cycles = try program.run().cycles
+    #expect(cycles.allSatisfy { (480...580).contains($0) }, "\(cycles)")
+  }
+
   /// PTX of thread 0 that makes an mbarrier at the start of shared memory, and of all to wait for its first phase.
   private static let barrier = """
     setp.eq.u32 %p10, %r1, 0;

@@ -2,8 +2,9 @@
 ///
 /// Requests are resolved in the order of time, multiprocessor and issue, whatever the order in which threads of the
 /// simulator made them. Each resource is a server that works requests off one after the other at its rate; latency comes
-/// on top. Writes go to L2 and count against DRAM when their line leaves it. Uncalibrated: one L2 partition; a line that
-/// is on its way from DRAM counts as there; DRAM reads and writes take turns without loss.
+/// on top. Writes go to L2 and count against DRAM when their line leaves it. A line that is on its
+/// way from DRAM is there for others when it has come. Uncalibrated: one L2 partition; DRAM reads and writes take turns
+/// without loss.
 struct MemorySystem {
   /// What has gone through it.
   struct Counts {
@@ -56,6 +57,7 @@ struct MemorySystem {
     atomicInterval = device.atomicInterval.value
     l2Latency = device.l2Latency.value
     dramLatency = device.dramLatency.value
+    cache.settle()
   }
 
   /// When everything that has been asked for has been moved.
@@ -69,6 +71,7 @@ struct MemorySystem {
     var bytes: UInt64 = 0
     var missing = 0
     var evicted = 0
+    var arrival = 0.0
     for run in runs {
       // Memory moves in sectors.
       var sector = run.address / L2Cache.sectorBytes
@@ -80,15 +83,29 @@ struct MemorySystem {
         let wanted = UInt8((1 << count - 1) << (sector & 3))
         let touched = cache.touch(
           line: line, sectors: wanted, isRead: !isWrite, isWrite: request.kind != .read)
-        missing += touched.missing
-        evicted += touched.evicted
+        arrival = max(arrival, Double(touched.arrival))
+        if touched.missing + touched.evicted > 0 {
+          missing += touched.missing
+          evicted += touched.evicted
+          let moved = takeDRAM(request.time, sectors: touched.missing + touched.evicted)
+          if touched.missing > 0 {
+            arrival = max(arrival, moved)
+            cache.expect(line: line, at: arrival)
+          }
+        }
         sector += count
       }
     }
     count(bytes, missing: missing, evicted: evicted, isWrite: isWrite)
-    let done = take(request, bytes: Double(bytes), missing: missing, evicted: evicted, isWrite: isWrite)
+    let done = take(request, bytes: Double(bytes), arrival: isWrite ? 0 : arrival, isWrite: isWrite)
     guard case .atomic(let depth) = request.kind else { return done }
     return max(done, takeAtomic(request, runs, depth) + UInt64(l2Latency))
+  }
+
+  /// When DRAM has moved sectors, and they are there.
+  private mutating func takeDRAM(_ time: UInt64, sectors: Int) -> Double {
+    dramFree = max(dramFree, Double(time)) + Double(sectors) * Double(L2Cache.sectorBytes) * dramCyclesPerByte
+    return dramFree + dramLatency
   }
 
   private mutating func count(_ bytes: UInt64, missing: Int, evicted: Int, isWrite: Bool) {
@@ -103,9 +120,9 @@ struct MemorySystem {
     }
   }
 
-  /// Takes the servers' time.
+  /// Takes the time of L2 and of the ways to and from it; data that comes from DRAM is there at `arrival`.
   private mutating func take(
-    _ request: MemoryRequest, bytes: Double, missing: Int, evicted: Int, isWrite: Bool
+    _ request: MemoryRequest, bytes: Double, arrival: Double, isWrite: Bool
   ) -> UInt64 {
     let time = Double(request.time)
     var way =
@@ -118,12 +135,7 @@ struct MemorySystem {
       way = max(way, readFree[other])
     }
     l2Free = max(l2Free, time) + bytes * l2CyclesPerByte
-    var done = max(way, l2Free) + l2Latency
-    if missing + evicted > 0 {
-      let moved = Double(missing + evicted) * Double(L2Cache.sectorBytes)
-      dramFree = max(dramFree, time) + moved * dramCyclesPerByte
-      if missing > 0 { done = max(done, dramFree + dramLatency) }
-    }
+    let done = max(max(way, l2Free) + l2Latency, arrival)
     return UInt64(done.rounded(.up)) + request.extraLatency
   }
 
