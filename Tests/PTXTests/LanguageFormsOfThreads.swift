@@ -44,7 +44,7 @@ extension FormKernels {
       full[0].wait(parity: 0)
       let peer = full[0].ofBlock(k.clusterRank() ^ 1)
       peer.arrive()
-      peer.arrive(scope: .block)
+      full.ofBlock(k.clusterRank() ^ 1)[1].arrive(scope: .block)
       full[0].wait(parity: 0, scope: .cluster)
       k.storeAsync([3, 4], to: k.mapToBlock(words, 1), signalling: peer)
       k.syncBlock()

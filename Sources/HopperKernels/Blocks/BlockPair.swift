@@ -21,11 +21,8 @@ struct BlockPair {
   /// A bit for each block.
   static var mask: Value<U16> { 0b11 }
 
-  /// Arrives at a barrier of both blocks: at the other's first, so that who sees the arrival here knows of the one there.
-  func arrive(at barrier: MemoryBarrier) {
-    barrier.ofBlock(rank ^ 1).arrive()
-    barrier.arrive()
-  }
+  /// The other's rank.
+  var otherRank: Value<U32> { rank ^ 1 }
 
   /// The rows of a tile that the block loads for both.
   func half<Element>(of tile: SharedTile<Element>) -> SharedTile<Element> {

@@ -33,8 +33,10 @@ struct DecodeMemory<Element: DecodeElement> {
   let empty: MemoryBarriers
   let queriesFull, queriesEmpty: MemoryBarrier
   private let readers: DecodeReaders
-  /// The other block that loads the same keys; nil without clusters.
+  /// The other block that loads the same keys, and what `empty` is there; nil without clusters. One address serves for all of
+  /// them: `ptxas` would spill several.
   let pair: BlockPair?
+  private let emptyOfOther: RemoteBarriers?
 
   init(_ k: KernelBuilder, panelCount: Int, readers: DecodeReaders, pair: BlockPair?) {
     self.readers = readers
@@ -45,6 +47,7 @@ struct DecodeMemory<Element: DecodeElement> {
     rowSums = k.shared("row_sums", F32.self, count: 2 * 2 * 64)
     full = k.barriers("full", count: 2 * Self.panelCount)
     empty = k.barriers("empty", count: 2 * 2)
+    emptyOfOther = pair.map { [empty] in empty.ofBlock($0.otherRank) }
     queriesFull = k.barrier("queries_full")
     queriesEmpty = k.barrier("queries_empty")
   }
@@ -53,7 +56,9 @@ struct DecodeMemory<Element: DecodeElement> {
   func full(_ side: Int, panel: Int) -> MemoryBarrier { full[side * Self.panelCount + panel] }
 
   /// The barrier of the panels that warpgroup `reader` reads as values of tile `side`.
-  private func empty(_ side: Int, reader: Int) -> MemoryBarrier { empty[side * 2 + reader] }
+  private func empty(_ side: Int, reader: Int) -> MemoryBarrier { empty[Self.place(side, reader: reader)] }
+
+  private static func place(_ side: Int, reader: Int) -> Int { side * 2 + reader }
 
   /// Waits until the panels that warpgroup `reader` reads as values of tile `side` may be loaded again: in a pair of blocks
   /// those of both.
@@ -88,14 +93,16 @@ struct DecodeMemory<Element: DecodeElement> {
   /// Warpgroup `reader` needs the values of tile `side` no longer, nor its probabilities.
   func release(_ k: KernelBuilder, tile side: Int, reader: Int, _ isFirstLane: Value<Pred>) {
     k.when(isFirstLane) {
-      free(empty(side, reader: reader))
+      free(Self.place(side, reader: reader))
       // The probabilities are with the other's panels.
-      if reader == side, readers.ofProbabilities == 2 { free(empty(side, reader: 1 - side)) }
+      if reader == side, readers.ofProbabilities == 2 { free(Self.place(side, reader: 1 - side)) }
     }
   }
 
-  private func free(_ barrier: MemoryBarrier) {
-    if let pair { pair.arrive(at: barrier) } else { barrier.arrive() }
+  /// Arrives at the other block's barrier first, so that who sees the arrival here knows of the one there.
+  private func free(_ place: Int) {
+    emptyOfOther?[place].arrive()
+    empty[place].arrive()
   }
 
   /// The panels of tile `side` in the order in which they become free: those that warpgroup `side` itself reads as

@@ -132,6 +132,27 @@ public struct MemoryBarriers {
     }
     return MemoryBarrier(pointer: pointer + stage)
   }
+
+  /// The same barriers of another block of the cluster.
+  public func ofBlock(_ rank: Value<U32>, file: String = #fileID, line: Int = #line) -> RemoteBarriers {
+    RemoteBarriers(
+      pointer: pointer.builder.mapToBlock(pointer, rank, file: file, line: line), count: count)
+  }
+}
+
+/// Several barriers of any block of the cluster.
+public struct RemoteBarriers {
+  let pointer: Pointer<B64, SharedCluster>
+  /// Barriers.
+  public let count: Int
+
+  /// The barrier of a stage.
+  public subscript(stage: Int) -> RemoteBarrier {
+    if !(0..<count).contains(stage) {
+      pointer.builder.fail(.outOfRange(what: "barrier", value: stage, allowed: "0..<\(count)"))
+    }
+    return RemoteBarrier(pointer: pointer + stage)
+  }
 }
 
 extension KernelBuilder {
