@@ -1,3 +1,4 @@
+import ctypes
 import pathlib
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import pytest
 
 import latent_attention
 from conftest import random_problem
+from latent_attention import _tensors
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
@@ -85,6 +87,62 @@ def test_other_libraries(wrap):
     assert numpy.array_equal(out, plan.run(*parts(queries), *parts(cache)))
 
 
+class OffsetCapsule:
+    """What exporters may hand out and neither numpy nor torch does: data behind an offset, on any device."""
+
+    def __init__(self, array, offset, device=1):
+        self.array = array
+        sizes = (ctypes.c_int64 * array.ndim)(*array.shape)
+        self.strides = (ctypes.c_int64 * array.ndim)(*[stride // array.itemsize for stride in array.strides])
+        self.content = _tensors._DLTensor(
+            array.ctypes.data - offset, device, 0, array.ndim, 2, 8 * array.itemsize, 1, sizes, self.strides, offset
+        )
+
+    def __len__(self):
+        return len(self.array)
+
+    def __dlpack__(self, **arguments):
+        new = ctypes.pythonapi.PyCapsule_New
+        new.restype, new.argtypes = ctypes.py_object, (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p)
+        return new(ctypes.addressof(self.content), b"dltensor", None)
+
+
+def test_capsules():
+    problem = random_problem(2, 16, 1, False)
+    queries, cache = problem.queries.astype(numpy.float16), problem.cache.astype(numpy.float16)
+    plan = planned(latent_attention.Engine(), problem, 2)
+    given, out = [*parts(queries), *parts(cache)], numpy.empty((3, 2, 512), numpy.float16)
+    plan.run(*[OffsetCapsule(array, 64) for array in (*given, out)])
+    assert numpy.array_equal(out, plan.run(*given))
+    with pytest.raises(latent_attention.InvalidArgument, match="query_latent is on device type 2: must be in host memory"):
+        plan.run(OffsetCapsule(given[0], 0, device=2), *given[1:], out)
+
+
+def test_other_devices_are_refused():
+    torch = pytest.importorskip("torch")
+    problem = random_problem(2, 16, 1, False)
+    plan = planned(latent_attention.Engine(), problem, 2)
+    given = [torch.from_numpy(array) for array in (*parts(problem.queries), *parts(problem.cache))]
+    for position, field in enumerate(("query_latent", "query_rope", "cache_latent", "cache_rope")):
+        elsewhere = list(given)
+        elsewhere[position] = given[position].to("meta")
+        with pytest.raises(latent_attention.InvalidArgument, match=f"{field} is on meta: must be in host memory"):
+            plan.run(*elsewhere, torch.empty(3, 2, 512))
+
+
+def test_append_counts_its_tokens():
+    tokens, pages = numpy.ones((2, 512), numpy.float16), numpy.zeros((1, 16, 512), numpy.float16)
+    for field in ("requests", "positions"):
+        lists = dict(requests=[0, 0], positions=[0, 1], page_indices=[0], page_offsets=[0, 1])
+        lists[field] = [0]
+        with pytest.raises(latent_attention.InvalidArgument, match=rf"{field}.shape = \(1,\): must be \(2,\)"):
+            latent_attention.append(
+                latent=tokens, rope=None, cache_latent=pages, cache_rope=None,
+                **{name: numpy.array(values, numpy.int32) for name, values in lists.items()},
+            )
+    assert not pages.any()
+
+
 def test_mistakes_have_types():
     with pytest.raises(latent_attention.InvalidArgument, match="instruction_set = avx1024") as caught:
         latent_attention.Engine(instruction_set="avx1024")
@@ -106,6 +164,12 @@ def test_mistakes_have_types():
         changed[position] = wrong
         with pytest.raises(latent_attention.InvalidArgument, match=message):
             plan.run(*changed, numpy.empty((3, 2, 512), numpy.float16))
+    for lse, message in [
+        (numpy.zeros((3, 2), "f8"), "lse: must be of type float32"),
+        (numpy.zeros((3, 2, 1), "f4"), "lse.shape = .*: must have 2 dimensions"),
+    ]:
+        with pytest.raises(latent_attention.InvalidArgument, match=message):
+            plan.run(*given, lse=lse)
     with pytest.raises(latent_attention.InvalidArgument, match="must not overlap queries.latent") as caught:
         plan.run(*given, given[0])
     assert caught.value.code == "overlap"

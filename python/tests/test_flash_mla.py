@@ -81,6 +81,13 @@ def test_metadata_follows_lengths_and_tables(tensors):
     for length in (100, 100, 90, 130):
         arguments, out, lse = dense_case(tensors, 4, 1, 2, length, True)
         check(tensors, flash_mla.flash_mla_with_kvcache(*arguments, metadata, causal=True), out, lse)
+    # The last case with its blocks in the other order: other tables, and the same lengths and answers.
+    q, k, table, *rest = arguments
+    mirrored = numpy.asarray(table)
+    mirrored = numpy.where(mirrored < len(k), len(k) - 1 - mirrored, mirrored)
+    turned = tensors.make(tensors.double(k)[::-1], "bfloat16")
+    answer = flash_mla.flash_mla_with_kvcache(q, turned, tensors.indices(mirrored), *rest, metadata, causal=True)
+    check(tensors, answer, out, lse)
     arguments, _, _ = dense_case(tensors, 4, 1, 2, 130, True)
     narrow = (arguments[0][..., :512], arguments[1][..., :512], *arguments[2:])
     for given in (arguments, narrow):
