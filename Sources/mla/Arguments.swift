@@ -55,6 +55,9 @@ struct CommaList<Element: ExpressibleByArgument & Sendable>: ExpressibleByArgume
 /// Counts past this are refused: products of any two then fit 64 bits.
 let maximumCount = Int(Int32.max)
 
+/// Heads that a layer can have.
+let headCounts = 1...AttentionGeometry.maximumHeadCount
+
 /// Refuses a count outside `range`, naming the option.
 func validate(_ option: String, _ value: Int, in range: ClosedRange<Int> = 1...maximumCount) throws {
   guard range.contains(value) else {

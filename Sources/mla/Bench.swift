@@ -40,7 +40,8 @@ struct Bench: ParsableCommand {
   @Option(help: "Write the rows to a JSON file.") var json: String?
 
   func validate() throws {
-    for (list, option) in [(heads, "--heads"), (batches, "--batch"), (kv, "--kv"), (query, "--query")] {
+    try heads.validate("--heads", in: headCounts)
+    for (list, option) in [(batches, "--batch"), (kv, "--kv"), (query, "--query")] {
       try list.validate(option)
     }
     for (index, type) in type.values.enumerated() { try engine.validate("--type[\(index)]", type.type) }

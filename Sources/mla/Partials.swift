@@ -32,7 +32,7 @@ struct Partials: ParsableCommand {
 
   func validate() throws {
     try mla.validate("--kv", kv)
-    try mla.validate("--heads", heads, in: 1...256)
+    try mla.validate("--heads", heads, in: headCounts)
   }
 
   func run() throws {

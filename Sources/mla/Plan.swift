@@ -31,6 +31,7 @@ struct Plan: ParsableCommand {
   func validate() throws {
     if lengths != nil, trace != nil { throw ValidationError("--lengths and --trace exclude each other") }
     if lengths != nil, draws != 1 { throw ValidationError("--lengths and --draws exclude each other") }
+    try mla.validate("--heads", heads, in: headCounts)
     try mla.validate("--draws", draws, in: 1...1_000_000)
     try lengths?.validate("--lengths", in: 0...Int.max)
     try batch.validate("--batch", in: 1...1_000_000)

@@ -40,6 +40,7 @@ struct Replay: ParsableCommand {
       ("--page-size", pageSize), ("--max-batch", maxBatch), ("--steps", stepLimit), ("--layers", layers),
     ]
     for (option, value) in counts { try mla.validate(option, value) }
+    try mla.validate("--heads", heads, in: headCounts)
     try mla.validate("--pool-tokens", poolTokens, in: 1...Int.max)
     try mla.validate("--verify", verify, in: 0...maximumCount)
     try choice.options.validate("--type", type)

@@ -41,10 +41,11 @@ struct Simulate: ParsableCommand {
 
   func validate() throws {
     for (value, option) in [
-      (heads, "--heads"), (batch, "--batch"), (kv, "--kv"), (query, "--query"), (pageSize, "--page-size"),
+      (batch, "--batch"), (kv, "--kv"), (query, "--query"), (pageSize, "--page-size"),
     ] {
       try mla.validate(option, value)
     }
+    try mla.validate("--heads", heads, in: headCounts)
     if let cycles { try Self.validate(cycles.values) }
   }
 
