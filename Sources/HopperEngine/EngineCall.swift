@@ -13,7 +13,7 @@ struct EngineCall {
 
   init(
     plan: AttentionPlan, queries: QueryView, cache: CacheView, output: OutputView,
-    _ options: HopperEngineOptions
+    _ options: HopperEngineOptions, choice: TunedChoice?
   ) {
     self.plan = plan
     self.queries = queries
@@ -23,9 +23,10 @@ struct EngineCall {
       options.usesTensorMaps && Self.fitsTensorMap(cache.latent) && Self.fitsTensorMap(cache.rope)
     variant = DecodeVariant(
       elementType: queries.latent.elementType.storageFormat, hasRope: plan.geometry.ropeWidth > 0,
-      loading: mapsAreAllowed ? .init(pageSize: plan.batch.pageSize) : .rows, pipeline: options.pipeline,
-      cluster: plan.pieces.contains { $0.rowCount > HopperKernels.tileRows } ? options.cluster.ofPairs : .none
-    )
+      loading: mapsAreAllowed ? .init(pageSize: plan.batch.pageSize) : .rows,
+      pipeline: options.pipeline ?? choice?.pipeline ?? .twoWarpgroups,
+      cluster: plan.pieces.contains { $0.rowCount > HopperKernels.tileRows }
+        ? options.cluster.ofPairs(choice) : .none)
   }
 
   /// Whether TMA can read a tensor: rows aligned to 16 bytes, strides below 2⁴⁰ bytes, and not empty.
@@ -103,11 +104,12 @@ struct EngineCall {
 
 extension HopperEngineOptions.Cluster {
   /// How blocks share keys where a plan has pieces for two.
-  var ofPairs: DecodeVariant.Cluster {
+  func ofPairs(_ choice: TunedChoice?) -> DecodeVariant.Cluster {
     switch self {
     case .none: .none
     case .sync: .synchronised
-    case .automatic, .multicast: .multicast
+    case .multicast: .multicast
+    case .automatic: choice?.cluster == .synchronised ? .synchronised : .multicast
     }
   }
 }

@@ -46,9 +46,14 @@ public struct FittedCosts: Sendable, Hashable, Codable {
   /// not have it.
   public static func of(deviceName: String, _ sharing: KeySharing) -> FittedCosts {
     let fitting = table.filter { $0.sharing == sharing }
-    // "H200" has "H20" in it.
-    let named = fitting.filter { deviceName.uppercased().contains($0.device.uppercased()) }
-    let longest = named.max { $0.device.utf8.count < $1.device.utf8.count }
-    return longest ?? fitting.first { $0.device == "h100" } ?? table[0]
+    let device = tableName(ofDevice: deviceName, in: fitting.map(\.device))
+    return fitting.first { $0.device == device } ?? table[0]
   }
+}
+
+/// Under which of these names a table has a device that its vendor calls `deviceName`; `h100` where under none.
+func tableName(ofDevice deviceName: String, in names: [String]) -> String {
+  // "H200" has "H20" in it.
+  let contained = names.filter { deviceName.uppercased().contains($0.uppercased()) }
+  return contained.max { $0.utf8.count < $1.utf8.count } ?? "h100"
 }

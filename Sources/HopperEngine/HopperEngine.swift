@@ -26,7 +26,7 @@ public struct HopperEngineOptions: Sendable, Hashable {
   /// Whether two blocks of a cluster share the keys of a request of more than 64 rows, query token × head, each with 64 rows
   /// of every 128.
   public enum Cluster: String, Sendable, Hashable, CaseIterable {
-    /// `multicast` where keys can be loaded so and few blocks have no rows, else `none`.
+    /// What the nearest of `choices` says, `none` where many blocks would have no rows or keys cannot be loaded by TMA.
     case automatic
     /// Every block is alone.
     case none
@@ -37,8 +37,9 @@ public struct HopperEngineOptions: Sendable, Hashable {
     case multicast
   }
 
-  /// How the warpgroups of a block share the work.
-  public var pipeline = DecodeVariant.Pipeline.twoWarpgroups
+  /// How the warpgroups of a block share the work; nil for what the nearest of `choices` says. Plans that must not depend
+  /// on the batch are then run by two warpgroups.
+  public var pipeline: DecodeVariant.Pipeline?
   /// Whether two blocks share keys.
   public var cluster = Cluster.automatic
   /// Where partial results are combined.
@@ -47,6 +48,8 @@ public struct HopperEngineOptions: Sendable, Hashable {
   public var mergeWay = MergeWay.automatic
   /// Number format of partial results.
   public var partialType = ElementType.float32
+  /// What was fastest for calls like a batch.
+  public var choices = TunedChoice.table
   /// Whether tiles that lie in whole pages are loaded by TMA.
   public var usesTensorMaps = true
 
@@ -89,13 +92,20 @@ public final class HopperEngine: AttentionEngine {
   ) throws(HopperEngineError) -> AttentionPlan {
     try asProblem { () throws(ProblemError) in
       try Self.check(geometry)
-      let sharing = KeySharing(batch, geometry, policy, options, device.properties)
+      let sharing = KeySharing(
+        batch, geometry, policy, options, choice: policy.isBatchInvariant ? nil : choice(batch, geometry),
+        device.properties)
       let costs = FittedCosts.of(deviceName: device.properties.name, sharing)
       let planner = try Planner(
         policy: policy, workerCount: workerCount / sharing.blocksPerWorker,
         tileRows: HopperKernels.tileRows * sharing.blocksPerWorker, costModel: costs.costModel)
       return try planner.plan(batch, geometry: geometry)
     }
+  }
+
+  /// What was fastest for calls like this one.
+  private func choice(_ batch: Batch, _ geometry: AttentionGeometry) -> TunedChoice? {
+    .nearest(batch, geometry, deviceName: device.properties.name, in: options.choices)
   }
 
   /// Computes attention for all rows of the plan's batch. It returns when the work is in the device's default stream.
@@ -121,7 +131,8 @@ public final class HopperEngine: AttentionEngine {
     }
     guard !plan.pieces.isEmpty else { return }
     let call = EngineCall(
-      plan: plan, queries: queries, cache: cache, output: output, options)
+      plan: plan, queries: queries, cache: cache, output: output, options,
+      choice: plan.isBatchInvariant ? nil : choice(plan.batch, plan.geometry))
     try state.withLock { (state) throws(HopperEngineError) in
       try state.launch(call, on: device, options)
     }

@@ -19,7 +19,7 @@ public enum KeySharing: String, Sendable, Hashable, Codable, CaseIterable {
   /// Policies whose cuts do not depend on the batch get tiles that do not depend on it either.
   init(
     _ batch: Batch, _ geometry: AttentionGeometry, _ policy: any PlanningPolicy,
-    _ options: HopperEngineOptions, _ properties: DeviceProperties
+    _ options: HopperEngineOptions, choice: TunedChoice?, _ properties: DeviceProperties
   ) {
     let shape = policy.isBatchInvariant ? TileShape(heads: geometry.headCount) : TileShape(batch, geometry)
     let canPair = properties.maximumClusterBlockCount > 1 && properties.multiprocessorCount > 1
@@ -28,7 +28,8 @@ public enum KeySharing: String, Sendable, Hashable, Codable, CaseIterable {
       case .none: false
       case .sync, .multicast: canPair && shape.hasPairs
       case .automatic:
-        canPair && shape.hasPairs && shape.idleShare <= Self.greatestIdleShare && options.usesTensorMaps
+        choice?.cluster != DecodeVariant.Cluster.none && canPair && shape.hasPairs
+          && shape.idleShare <= Self.greatestIdleShare && options.usesTensorMaps
           && DecodeVariant.Loading(pageSize: batch.pageSize) != .rows
       }
     // As a share: their product with the heads may be too large.

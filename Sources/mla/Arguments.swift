@@ -1,5 +1,6 @@
 import ArgumentParser
 import CPUEngine
+import HopperSimulator
 import LatentAttention
 
 extension ElementType: ExpressibleByArgument {
@@ -70,5 +71,34 @@ extension CommaList<Int> {
   /// Refuses counts outside `range`, naming the option and the position.
   func validate(_ option: String, in range: ClosedRange<Int> = 1...maximumCount) throws {
     for (index, value) in values.enumerated() { try mla.validate("\(option)[\(index)]", value, in: range) }
+  }
+}
+
+/// A device description by its name.
+struct SimulatedDeviceName: ExpressibleByArgument, CustomStringConvertible {
+  let device: DeviceDescription
+
+  init?(argument: String) {
+    guard let device = DeviceDescription(name: argument) else { return nil }
+    self.device = device
+  }
+
+  init(_ device: DeviceDescription) {
+    self.device = device
+  }
+
+  var description: String { device.name }
+
+  static var allValueStrings: [String] { DeviceDescription.all.map(\.name) }
+}
+
+/// All combinations of `items` with the values of a field, the items outermost.
+func vary<Item, Value>(_ items: [Item], _ field: WritableKeyPath<Item, Value>, _ values: [Value]) -> [Item] {
+  items.flatMap { item in
+    values.map { value in
+      var varied = item
+      varied[keyPath: field] = value
+      return varied
+    }
   }
 }

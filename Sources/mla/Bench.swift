@@ -87,17 +87,6 @@ struct Bench: ParsableCommand {
 
   /// All combinations, the first list outermost.
   private func points() -> [BenchPoint] {
-    func vary<Value>(
-      _ points: [BenchPoint], _ field: WritableKeyPath<BenchPoint, Value>, _ values: [Value]
-    ) -> [BenchPoint] {
-      points.flatMap { point in
-        values.map { value in
-          var varied = point
-          varied[keyPath: field] = value
-          return varied
-        }
-      }
-    }
     var points = [BenchPoint()]
     points = vary(points, \.instructionSet, isa?.values ?? [nil])
     points = vary(points, \.type, type.values.map(\.type))

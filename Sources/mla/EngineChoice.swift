@@ -22,23 +22,11 @@ enum DeviceName: String, ExpressibleByArgument, CaseIterable {
   case cuda
 }
 
-extension HopperEngineOptions.SecondStage: ExpressibleByArgument {}
-extension HopperEngineOptions.MergeWay: ExpressibleByArgument {}
-extension HopperEngineOptions.Cluster: ExpressibleByArgument {}
-extension DecodeVariant.Pipeline: ExpressibleByArgument {}
-
 /// The engine of a command, but for its threads and instruction set, of which some commands take lists.
 struct EngineOptions: ParsableArguments {
   @Option(help: "Which engine.") var engine = EngineName.cpu
   @Option(help: "What the Hopper engine runs on.") var device = DeviceName.simulated
-  @Option(help: "How the Hopper engine's warpgroups share the work.") var pipeline = DecodeVariant.Pipeline
-    .twoWarpgroups
-  @Option(help: "Whether two of the Hopper engine's blocks share keys: none, sync, multicast or automatic.")
-  var cluster = HopperEngineOptions.Cluster.automatic
-  @Option(help: "Where the Hopper engine merges.") var secondStage = HopperEngineOptions.SecondStage
-    .sameLaunch
-  @Option(help: "Through what the Hopper engine merges.") var merge = HopperEngineOptions.MergeWay.automatic
-  @Option(help: "Type of the Hopper engine's partial results.") var partials = ElementType.float32
+  @OptionGroup var variant: HopperVariantOptions
 
   /// Whether times are those of a simulated device.
   var isSimulated: Bool { engine == .hopper && device == .simulated }
@@ -61,20 +49,14 @@ struct EngineOptions: ParsableArguments {
     case (.cpu, _): ChosenEngine(try CPUEngine(threadCount: threads, instructionSet: isa))
     case (.hopper, .simulated):
       ChosenEngine(
-        hopperEngine(SimulatedGPU(.h100, threadCount: threads)), simulated: .h100, threads: threads)
+        try hopperEngine(SimulatedGPU(.h100, threadCount: threads)), simulated: .h100, threads: threads)
     case (.hopper, .cuda):
-      ChosenEngine(hopperEngine(try CUDADevice(index: 0)), simulated: nil, threads: threads)
+      ChosenEngine(try hopperEngine(CUDADevice(index: 0)), simulated: nil, threads: threads)
     }
   }
 
-  private func hopperEngine(_ device: any GPUDevice) -> HostHopperEngine {
-    var options = HopperEngineOptions()
-    options.pipeline = pipeline
-    options.cluster = cluster
-    options.secondStage = secondStage
-    options.mergeWay = merge
-    options.partialType = partials
-    return HostHopperEngine(HopperEngine(device: device, options: options))
+  private func hopperEngine(_ device: any GPUDevice) throws -> HostHopperEngine {
+    HostHopperEngine(HopperEngine(device: device, options: try variant.engineOptions()))
   }
 }
 
@@ -96,9 +78,7 @@ struct EngineChoice: ParsableArguments {
     if let isa { words.append("--isa \(isa.rawValue)") }
     if let threads { words.append("--threads \(threads)") }
     if options.engine == .hopper {
-      words.append("--device \(options.device.rawValue) --second-stage \(options.secondStage.rawValue)")
-      words.append("--pipeline \(options.pipeline.rawValue) --merge \(options.merge.rawValue)")
-      words.append("--partials \(options.partials.rawValue) --cluster \(options.cluster.rawValue)")
+      words += ["--device \(options.device.rawValue)"] + options.variant.words
     }
     return words
   }

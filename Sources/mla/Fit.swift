@@ -14,23 +14,16 @@ struct Fit: ParsableCommand {
       Sources/HopperEngine/FittedCostsTable.swift, with the rows of these devices in place of their old ones.
       """)
 
-  @Option(help: "Simulated devices: h100, h800, h200, h20.") var device = CommaList(
-    DeviceDescription.all.map(\.name))
+  @Option(help: "Simulated devices.") var device = CommaList(
+    DeviceDescription.all.map(SimulatedDeviceName.init))
   @Option(help: "Threads that simulate; the default is all processors.") var threads: Int?
   @Option(help: "Write the table, a Swift file, here.") var write: String?
   @Option(help: "Write the fitted costs to a JSON file.") var json: String?
 
   func run() throws {
     try FileWriter.check(write, json)
-    let devices = try device.values.map { name in
-      guard let description = DeviceDescription(name: name) else {
-        let names = DeviceDescription.all.map(\.name).joined(separator: ", ")
-        throw ValidationError("--device = \(name): must be one of \(names)")
-      }
-      return description
-    }
     var fitted: [FittedCosts] = []
-    for device in devices {
+    for device in device.values.map(\.device) {
       for sharing in KeySharing.allCases {
         var options = HopperEngineOptions()
         options.cluster = sharing == .cluster ? .multicast : .none

@@ -7,7 +7,8 @@ struct Mla: ParsableCommand {
     commandName: "mla",
     abstract: "Multi-head latent attention: replay request traces, measure, verify, plan, run PTX.",
     subcommands: [
-      Replay.self, Bench.self, Verify.self, Plan.self, Simulate.self, Compare.self, Fit.self, Partials.self,
+      Replay.self, Bench.self, Verify.self, Plan.self, Simulate.self, Compare.self, Tune.self, Fit.self,
+      Partials.self,
       Kernels.self,
       PTXCommand.self,
     ])

@@ -22,16 +22,9 @@ struct Simulate: ParsableCommand {
   @Option(help: "Query tokens of each request.") var query = 1
   @Option(help: "Tokens per page.") var pageSize = 64
   @Option(help: "Element type of queries and cache: bf16 or fp16.") var type = ElementType.bfloat16
-  @Option(help: "Simulated device: h100, h800, h200, h20.") var device = "h100"
+  @Option(help: "Simulated device.") var device = SimulatedDeviceName(.h100)
   @Option(help: "Planning policy.") var policy = PolicyName.balanced
-  @Option(help: "How the warpgroups of a block share the work.") var pipeline = DecodeVariant.Pipeline
-    .twoWarpgroups
-  @Option(help: "Whether two blocks share keys: none, sync, multicast or automatic.") var cluster =
-    HopperEngineOptions.Cluster.automatic
-  @Option(help: "Where partial results are merged.") var secondStage = HopperEngineOptions.SecondStage
-    .sameLaunch
-  @Option(help: "Through what partial results are merged.") var merge = HopperEngineOptions.MergeWay.automatic
-  @Option(help: "Type of partial results.") var partials = ElementType.float32
+  @OptionGroup var variant: HopperVariantOptions
   @Option(help: "Threads that simulate; the default is all processors.") var threads: Int?
   @Option(help: "Write a trace of the first four blocks for ui.perfetto.dev.") var trace: String?
   @Option(help: "Draw what the first block did as an SVG file.") var timeline: String?
@@ -58,24 +51,15 @@ struct Simulate: ParsableCommand {
 
   func run() throws {
     try FileWriter.check(trace, timeline, json)
-    guard let description = DeviceDescription(name: device) else {
-      let names = DeviceDescription.all.map(\.name).joined(separator: ", ")
-      throw ValidationError("--device = \(device): must be one of \(names)")
-    }
     let simulated = SimulatedGPU(
-      description, threadCount: threads, trace: trace == nil && timeline == nil ? nil : TraceRequest())
-    var options = HopperEngineOptions()
-    options.pipeline = pipeline
-    options.cluster = cluster
-    options.secondStage = secondStage
-    options.mergeWay = merge
-    options.partialType = partials
-    let simulation = try DecodeSimulation(shape, engine: HopperEngine(device: simulated, options: options))
+      device.device, threadCount: threads, trace: trace == nil && timeline == nil ? nil : TraceRequest())
+    let simulation = try DecodeSimulation(
+      shape, engine: HopperEngine(device: simulated, options: variant.engineOptions()))
     let plan = try simulation.plan(policy.policy)
     try simulation.run(plan)
     let launches = simulated.takeLaunches()
     let result = SimulationResult(
-      shape, device: device, plan: plan, launches: launches,
+      shape, device: device.description, plan: plan, launches: launches,
       work: CallWork(simulation.batch, geometry: simulation.geometry, elementType: type))
     for launch in launches { print(launch.report) }
     print(result.description)

@@ -75,6 +75,34 @@ import Testing
     #expect(page.contains("Roofline") && page.contains("Best variant"))
   }
 
+  @Test func tuneWritesWhatTheEngineTakes() throws {
+    let folder = try TemporaryFolder()
+    let (json, table) = (folder.path("choices.json"), folder.path("Table.swift"))
+    let run = try CommandRun(
+      "tune", "--heads", "16", "--batch", "1", "--kv", "1024", "--page-size", "64", "--json", json, "--write",
+      table)
+    #expect(run.status == 0, "\(run.errors)")
+    let choices = try jsonRows(json)
+    let choice = try #require(choices.first)
+    #expect(choices.count == 1 && choice["rows"] as? Int == 16 && choice["keys"] as? Int == 1024)
+    let pipeline = try #require(choice["pipeline"] as? String)
+    let source = try String(contentsOfFile: table, encoding: .utf8)
+    #expect(source.contains("pipeline: .\(pipeline), cluster: .none"))
+    // What `simulate` runs with the file is what `tune` found, and another choice is followed too.
+    for other in ["twoWarpgroups", "threeWarpgroups", "fourWarpgroups"] {
+      let text = try String(contentsOfFile: json, encoding: .utf8).replacing(pipeline, with: other)
+      let file = folder.path("\(other).json")
+      try text.write(toFile: file, atomically: true, encoding: .utf8)
+      let run = try CommandRun("simulate", "--heads", "16", "--batch", "1", "--kv", "1024", "--choices", file)
+      let suffix = ["twoWarpgroups": "", "threeWarpgroups": "_wg3", "fourWarpgroups": "_wg4"][other] ?? ""
+      #expect(run.output.contains("boxes64\(suffix) on h100"), "\(run.output)")
+    }
+    let broken = folder.path("broken.json")
+    try #"[{"device": "h100", "rows": "many"}]"#.write(toFile: broken, atomically: true, encoding: .utf8)
+    let refused = try CommandRun("simulate", "--choices", broken)
+    #expect(refused.status == 1 && refused.errors.contains("[0].rows"), "\(refused.errors)")
+  }
+
   @Test func planComparesAllPoliciesAndDraws() throws {
     let folder = try TemporaryFolder()
     let (json, svg) = (folder.path("plan.json"), folder.path("plan.svg"))

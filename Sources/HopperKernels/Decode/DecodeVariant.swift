@@ -24,7 +24,7 @@ public struct DecodeVariant: Sendable, Hashable, CustomStringConvertible {
   }
 
   /// How the warpgroups of a block share the work.
-  public enum Pipeline: String, Sendable, Hashable, CaseIterable {
+  public enum Pipeline: String, Sendable, Hashable, Codable, CaseIterable {
     /// `TwoWarpgroupPipeline`: two tiles in flight, each of which one warpgroup computes the scores of.
     case twoWarpgroups
     /// `ThreeWarpgroupPipeline`: one tile at a time, of which two warpgroups compute half of the scores each.
@@ -46,7 +46,7 @@ public struct DecodeVariant: Sendable, Hashable, CustomStringConvertible {
   }
 
   /// Whether two blocks, which have neighbouring row tiles of the same pieces, come to their keys together.
-  public enum Cluster: String, Sendable, Hashable, CaseIterable {
+  public enum Cluster: String, Sendable, Hashable, Codable, CaseIterable {
     /// Every block is alone.
     case none
     /// A cluster of two: each block loads all keys, at the same time as the other, so that what one brings from DRAM the

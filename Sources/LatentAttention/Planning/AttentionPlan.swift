@@ -102,13 +102,16 @@ public struct AttentionPlan: Hashable, Sendable {
   public let partialRowCount: Int
   /// How good the plan is, in its cost model.
   public let statistics: PlanStatistics
+  /// Whether what is computed for a request must not depend on the rest of the batch, not even in its rounding.
+  public let isBatchInvariant: Bool
 
   /// Workers the plan was made for; some may have nothing to do.
   public var workerCount: Int { pieceOffsets.count - 1 }
 
   package init(
     geometry: AttentionGeometry, batch: Batch, pieces: [Piece], pieceOffsets: [Int],
-    mergeJobs: [MergeJob], mergeOffsets: [Int], partialRowCount: Int, statistics: PlanStatistics
+    mergeJobs: [MergeJob], mergeOffsets: [Int], partialRowCount: Int, statistics: PlanStatistics,
+    isBatchInvariant: Bool = false
   ) {
     self.geometry = geometry
     self.batch = batch
@@ -118,6 +121,7 @@ public struct AttentionPlan: Hashable, Sendable {
     self.mergeOffsets = mergeOffsets
     self.partialRowCount = partialRowCount
     self.statistics = statistics
+    self.isBatchInvariant = isBatchInvariant
   }
 }
 

@@ -52,7 +52,8 @@ public struct Planner: Sendable {
       mergeJobs: assembly.mergeJobs, mergeOffsets: assembly.mergeOffsets,
       partialRowCount: assembly.partialRowCount,
       statistics: assembly.statistics(
-        policy: policy.name, problem: problem, latentWidth: geometry.latentWidth))
+        policy: policy.name, problem: problem, latentWidth: geometry.latentWidth),
+      isBatchInvariant: policy.isBatchInvariant)
   }
 
   /// A lower bound on the makespan of any plan for the batch, by a linear programme: at least

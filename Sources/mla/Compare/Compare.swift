@@ -24,7 +24,7 @@ struct Compare: ParsableCommand {
   }
 
   @Option(help: "Which calls.") var grid = Grid.standard
-  @Option(help: "Simulated device: h100, h800, h200, h20.") var device = "h100"
+  @Option(help: "Simulated device.") var device = SimulatedDeviceName(.h100)
   @Option(help: "Most pairs of a row tile and a key tile of a call that is simulated.")
   var simulatedPairs = 2112
   @Option(help: "Predicted rows to simulate after all.") var check = 6
@@ -42,12 +42,9 @@ struct Compare: ParsableCommand {
 
   func run() throws {
     try FileWriter.check(json, report)
-    guard let description = DeviceDescription(name: device) else {
-      let names = DeviceDescription.all.map(\.name).joined(separator: ", ")
-      throw ValidationError("--device = \(device): must be one of \(names)")
-    }
     var comparison = VariantComparison(
-      description, grid.shapes, simulatedPairs: simulatedPairs, threads: threads)
+      device.device, grid.shapes, variants: ComparedVariant.all, simulatedPairs: simulatedPairs,
+      threads: threads)
     let progress = ProgressBar(label: "compare", total: comparison.shapes.count + check)
     var calls: [[VariantComparison.Row]] = []
     for shape in comparison.shapes {
@@ -61,7 +58,7 @@ struct Compare: ParsableCommand {
       progress.update(calls.count + checked.count)
     }
     progress.finish()
-    let result = ComparisonResult(device: description, calls: calls, checked: checked)
+    let result = ComparisonResult(device: device.device, calls: calls, checked: checked)
     print(result.text)
     if let json { try JSONOutput.write(result, to: json) }
     if let report {

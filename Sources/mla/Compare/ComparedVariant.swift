@@ -41,6 +41,20 @@ struct ComparedVariant: Sendable {
     return options.cluster == .none ? .l2 : .cluster
   }
 
+  /// That the variant was fastest for a call.
+  func choice(for shape: DecodeSimulation.Shape, device: String) -> TunedChoice {
+    let cluster: DecodeVariant.Cluster =
+      switch options.cluster {
+      case .none, .automatic: .none
+      case .sync: .synchronised
+      case .multicast: .multicast
+      }
+    return TunedChoice(
+      device: device, rows: shape.heads * shape.queries, batch: shape.batch, keys: shape.keys,
+      hasBoxes: DecodeVariant.Loading(pageSize: shape.pageSize) != .rows,
+      pipeline: options.pipeline ?? .twoWarpgroups, cluster: cluster)
+  }
+
   /// Whether the engine runs such a plan in this way, and not as another variant does.
   func applies(to shape: DecodeSimulation.Shape, plan: AttentionPlan) -> Bool {
     switch options.cluster {

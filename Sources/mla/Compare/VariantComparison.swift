@@ -38,6 +38,7 @@ struct VariantComparison {
   let device: DeviceDescription
   let threads: Int?
   let shapes: [DecodeSimulation.Shape]
+  let variants: [ComparedVariant]
   /// Calls of more pairs of a row tile and a key tile are predicted.
   let simulatedPairs: Int
   /// Whether any call is: only then costs are fitted.
@@ -45,10 +46,12 @@ struct VariantComparison {
   private var fits: [FitKey: CostFit] = [:]
 
   init(
-    _ device: DeviceDescription, _ shapes: [DecodeSimulation.Shape], simulatedPairs: Int, threads: Int?
+    _ device: DeviceDescription, _ shapes: [DecodeSimulation.Shape], variants: [ComparedVariant],
+    simulatedPairs: Int, threads: Int?
   ) {
     self.device = device
     self.shapes = shapes
+    self.variants = variants
     self.simulatedPairs = simulatedPairs
     predicts = shapes.contains { $0.tilePairs > simulatedPairs }
     self.threads = threads
@@ -57,7 +60,7 @@ struct VariantComparison {
   /// All variants that a call can run in, the best one marked.
   mutating func rows(_ shape: DecodeSimulation.Shape) throws -> [Row] {
     var rows: [Row] = []
-    for (index, variant) in ComparedVariant.all.enumerated() {
+    for (index, variant) in variants.enumerated() {
       let engine = HopperEngine(device: SimulatedGPU(device, threadCount: threads), options: variant.options)
       let plan = try engine.plan(shape.requests(), geometry: shape.geometry())
       guard variant.applies(to: shape, plan: plan) else { continue }
@@ -77,17 +80,20 @@ struct VariantComparison {
   func checked(_ row: Row) throws -> Row {
     var shape = DecodeSimulation.Shape()
     (shape.heads, shape.batch, shape.keys, shape.pageSize) = (row.heads, row.batch, row.kv, row.pageSize)
-    guard let variant = ComparedVariant.all.first(where: { $0.name == row.variant }) else { return row }
+    guard let variant = variant(named: row.variant) else { return row }
     let seconds = try Self.simulate(shape, device, variant.options, threads: threads)
     return try self.row(shape, variant, predicted: row.microseconds * 1e-6, simulated: seconds)
   }
 
+  /// The variant of a row.
+  func variant(named name: String) -> ComparedVariant? { variants.first { $0.name == name } }
+
   private mutating func fit(_ variant: Int, _ shape: DecodeSimulation.Shape) throws -> CostFit {
     let key = FitKey(
-      variant: variant, sharing: ComparedVariant.all[variant].sharing(shape), pageSize: shape.pageSize)
+      variant: variant, sharing: variants[variant].sharing(shape), pageSize: shape.pageSize)
     if let fit = fits[key] { return fit }
     let fit = try CostFit(
-      device, key.sharing, ComparedVariant.all[variant].options, pageSize: key.pageSize, threads: threads)
+      device, key.sharing, variants[variant].options, pageSize: key.pageSize, threads: threads)
     fits[key] = fit
     return fit
   }

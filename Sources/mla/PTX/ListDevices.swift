@@ -2,24 +2,6 @@ import ArgumentParser
 import HopperSimulator
 import Reports
 
-/// A device description by its name.
-struct SimulatedDeviceName: ExpressibleByArgument {
-  let device: DeviceDescription
-
-  init?(argument: String) {
-    guard let device = DeviceDescription(name: argument) else { return nil }
-    self.device = device
-  }
-
-  init(_ device: DeviceDescription) {
-    self.device = device
-  }
-
-  var defaultValueDescription: String { device.name }
-
-  static var allValueStrings: [String] { DeviceDescription.all.map(\.name) }
-}
-
 /// What the simulator knows of each device.
 struct ListDevices: ParsableCommand {
   static let configuration = CommandConfiguration(

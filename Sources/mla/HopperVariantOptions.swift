@@ -1,0 +1,80 @@
+import ArgumentParser
+import Foundation
+import HopperEngine
+import HopperKernels
+import LatentAttention
+import Reports
+
+extension HopperEngineOptions.SecondStage: ExpressibleByArgument {}
+extension HopperEngineOptions.MergeWay: ExpressibleByArgument {}
+extension HopperEngineOptions.Cluster: ExpressibleByArgument {}
+extension DecodeVariant.Pipeline: ExpressibleByArgument {}
+
+/// How the Hopper engine works, where there is a choice.
+struct HopperVariantOptions: ParsableArguments {
+  @Option(help: "How the Hopper engine's warpgroups share the work; the default is what was tuned.")
+  var pipeline: DecodeVariant.Pipeline?
+  @Option(help: "Whether two of the Hopper engine's blocks share keys.")
+  var cluster = HopperEngineOptions.Cluster.automatic
+  @Option(help: "Where the Hopper engine merges.") var secondStage = HopperEngineOptions.SecondStage
+    .sameLaunch
+  @Option(help: "Through what the Hopper engine merges.") var merge = HopperEngineOptions.MergeWay.automatic
+  @Option(help: "Type of the Hopper engine's partial results.") var partials = ElementType.float32
+  @Option(
+    help: "What was fastest for which calls, a JSON file of `mla tune`; the default is the engine's table.")
+  var choices: String?
+
+  /// - Throws: `UnreadableChoices` for a file that is not one of choices.
+  func engineOptions() throws -> HopperEngineOptions {
+    var options = HopperEngineOptions()
+    options.pipeline = pipeline
+    options.cluster = cluster
+    options.secondStage = secondStage
+    options.mergeWay = merge
+    options.partialType = partials
+    if let choices { options.choices = try Self.read(choices) }
+    return options
+  }
+
+  private static func read(_ path: String) throws -> [TunedChoice] {
+    do {
+      return try JSONDecoder().decode([TunedChoice].self, from: Data(contentsOf: URL(filePath: path)))
+    } catch let error as DecodingError {
+      throw UnreadableChoices(path: path, reason: UnreadableChoices.reason(error))
+    } catch {
+      throw UnreadableChoices(path: path, reason: error.localizedDescription)
+    }
+  }
+
+  /// The options as they are given on a command line.
+  var words: [String] {
+    let given = [("--pipeline", pipeline?.rawValue), ("--choices", choices)]
+      .compactMap { name, value in value.map { "\(name) \($0)" } }
+    return given + [
+      "--cluster \(cluster.rawValue)", "--second-stage \(secondStage.rawValue)", "--merge \(merge.rawValue)",
+      "--partials \(partials.rawValue)",
+    ]
+  }
+}
+
+/// A file given with `--choices` that cannot be read.
+struct UnreadableChoices: Error, CustomStringConvertible {
+  let path, reason: String
+
+  var description: String { "--choices = \(path): \(reason)" }
+
+  /// Where in the file, and what is wrong there.
+  static func reason(_ error: DecodingError) -> String {
+    switch error {
+    case .keyNotFound(let key, let context): "\(place(context))\(key.stringValue) is missing"
+    case .typeMismatch(_, let context), .valueNotFound(_, let context), .dataCorrupted(let context):
+      place(context) + context.debugDescription
+    @unknown default: "\(error)"
+    }
+  }
+
+  private static func place(_ context: DecodingError.Context) -> String {
+    let path = context.codingPath.map { key in key.intValue.map { "[\($0)]" } ?? key.stringValue }
+    return path.isEmpty ? "" : path.joined(separator: ".") + ": "
+  }
+}
