@@ -44,7 +44,7 @@ public struct HopperEngineOptions: Sendable, Hashable {
   public var cluster = Cluster.automatic
   /// Where partial results are combined.
   public var secondStage = SecondStage.sameLaunch
-  /// Through what the threads of a block combine them.
+  /// Through what the threads of a block combine them. Plans that must not depend on the batch are combined in registers.
   public var mergeWay = MergeWay.automatic
   /// Number format of partial results.
   public var partialType = ElementType.float32

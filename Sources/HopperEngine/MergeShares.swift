@@ -21,7 +21,9 @@ struct MergeShares {
     let partCount = Self.partCount(rows: plan.statistics.mergeRowCount, blockCount: blockCount)
     let columnCount = width / partCount
     func share(_ job: MergeJob, part: Int) -> Job {
-      let way = Self.way(job, columnCount: columnCount, options)
+      // Through shared memory, the order of sums depends on how many columns a block has, and so on the batch.
+      let way =
+        plan.isBatchInvariant ? .registers : Self.way(job, columnCount: columnCount, options)
       return Job(job: job, columns: part * columnCount..<(part + 1) * columnCount, way: way)
     }
     guard partCount > 1 else {

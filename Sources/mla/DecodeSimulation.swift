@@ -16,9 +16,17 @@ struct DecodeSimulation {
 
     func geometry() throws -> AttentionGeometry { try AttentionGeometry.deepSeek(headCount: heads) }
 
+    /// More pages would fill this machine with lists of them.
+    private static let mostPages = 1 << 26
+
     /// Requests of equally many keys; every page of the pool belongs to one.
     func requests() throws -> Batch {
       let pages = (keys + pageSize - 1) / pageSize
+      guard try pages.multiplied(by: batch, field: "pages") <= Self.mostPages, batch <= Self.mostPages else {
+        throw ProblemError(
+          .outOfRange, "pages", value: "\(batch) × \(pages)",
+          requirement: "must be at most \(Self.mostPages) in a simulated call")
+      }
       // Neighbours in a request lie far apart, as in a cache that has been in use.
       let lists = (0..<batch).map { request in
         (0..<pages).map { Int32(truncatingIfNeeded: $0 * batch + request) }

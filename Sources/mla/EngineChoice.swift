@@ -67,7 +67,10 @@ struct EngineChoice: ParsableArguments {
     InstructionSet?
   @Option(help: "Threads, of the simulator too; the default is all processors.") var threads: Int?
 
-  func validate() throws { try options.validateInstructionSets(isa?.rawValue) }
+  func validate() throws {
+    try options.validateInstructionSets(isa?.rawValue)
+    if let threads { try mla.validate("--threads", threads) }
+  }
 
   func choose() throws -> ChosenEngine { try options.choose(threads: threads, isa: isa) }
 

@@ -20,6 +20,10 @@ struct Fit: ParsableCommand {
   @Option(help: "Write the table, a Swift file, here.") var write: String?
   @Option(help: "Write the fitted costs to a JSON file.") var json: String?
 
+  func validate() throws {
+    if let threads { try mla.validate("--threads", threads) }
+  }
+
   func run() throws {
     try FileWriter.check(write, json)
     var fitted: [FittedCosts] = []

@@ -58,13 +58,17 @@ struct CheckKernels: ParsableCommand {
   @Argument(help: "Only kernels whose name contains this.") var name: String?
 
   func run() throws {
+    let kernels = try HopperKernels.all().filter { name.map($0.function.name.contains) ?? true }
+    guard !kernels.isEmpty else {
+      throw ValidationError("no kernel \(name ?? ""); `mla kernels list` has all names")
+    }
     let ptxas = try Ptxas.installed()
     var table = TextTable(columns: [
       .text("kernel"), .number("registers"), .number("barriers"), .number("shared bytes"),
       .number("spilled bytes"), .text("messages"),
     ])
     var isClean = true
-    for kernel in try HopperKernels.all() where name.map(kernel.function.name.contains) ?? true {
+    for kernel in kernels {
       let report = try ptxas.assemble(kernel.module.description)
       let usage = report.usage(of: kernel.function.name) ?? FunctionUsage(name: kernel.function.name)
       let spilled = usage.spillStoreByteCount + usage.spillLoadByteCount

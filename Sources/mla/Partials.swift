@@ -31,6 +31,7 @@ struct Partials: ParsableCommand {
   }
 
   func validate() throws {
+    if let threads { try mla.validate("--threads", threads) }
     try mla.validate("--kv", kv)
     try mla.validate("--heads", heads, in: headCounts)
   }

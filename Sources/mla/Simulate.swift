@@ -33,6 +33,7 @@ struct Simulate: ParsableCommand {
   @Option(help: "Write the result to a JSON file.") var json: String?
 
   func validate() throws {
+    if let threads { try mla.validate("--threads", threads) }
     for (value, option) in [
       (batch, "--batch"), (kv, "--kv"), (query, "--query"), (pageSize, "--page-size"),
     ] {

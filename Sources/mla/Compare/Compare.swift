@@ -36,6 +36,7 @@ struct Compare: ParsableCommand {
   private static let mostCheckedPairs = 20_000
 
   func validate() throws {
+    if let threads { try mla.validate("--threads", threads) }
     try mla.validate("--simulated-pairs", simulatedPairs, in: 0...maximumCount)
     try mla.validate("--check", check, in: 0...maximumCount)
   }

@@ -29,6 +29,7 @@ struct Tune: ParsableCommand {
   @Option(help: "Write the choices to a JSON file.") var json: String?
 
   func validate() throws {
+    if let threads { try mla.validate("--threads", threads) }
     try heads.validate("--heads", in: headCounts)
     for (list, option) in [(batch, "--batch"), (kv, "--kv"), (query, "--query"), (pageSize, "--page-size")] {
       try list.validate(option)
