@@ -101,6 +101,33 @@ struct HopperEngineTests {
     #expect(FittedCosts.of(deviceName: "something else", .l2).device == "h100")
   }
 
+  @Test("There are costs of every device, however keys are shared")
+  func fittedDevices() {
+    let pairs = FittedCosts.table.map { "\($0.device) \($0.sharing)" }
+    let all = DeviceDescription.all.flatMap { device in KeySharing.allCases.map { "\(device.name) \($0)" } }
+    #expect(pairs == all)
+  }
+
+  /// Blocks find in L2 what their neighbours read only if they read it at the same time.
+  @Test("Row tiles of a request run side by side where all requests are alike")
+  func neighboursShareKeys() throws {
+    var options = HopperEngineOptions()
+    options.cluster = .none
+    let engine = HopperEngine(device: SimulatedGPU(.h100), options: options)
+    for (batchSize, keys) in [(128, 1024), (66, 1024), (128, 2048), (132, 8192)] {
+      let batch = try Batch(
+        queryCounts: Array(repeating: 1, count: batchSize),
+        pageLists: (0..<batchSize).map { [Int32($0)] }, keyLengths: Array(repeating: keys, count: batchSize),
+        pageSize: keys, poolPageCount: batchSize, isCausal: true)
+      let plan = try engine.plan(batch, geometry: .deepSeek(headCount: 128))
+      let firsts = (0..<plan.workerCount).compactMap { worker in
+        plan.pieces[plan.pieceOffsets[worker]..<plan.pieceOffsets[worker + 1]].first?.request
+      }
+      let shared = firsts.filter { request in firsts.count { $0 == request } > 1 }
+      #expect(shared.count == firsts.count, "batch \(batchSize), \(keys) keys")
+    }
+  }
+
   /// No piece but the first begins with a tile or a box.
   struct OddPieces: PlanningPolicy {
     let name = "pieces of 83 keys"

@@ -42,9 +42,11 @@ public struct BalancedPolicy: PlanningPolicy {
       attemptCount += 1
     }
     Self.scan(problem, &packing, &best, excess: excess)
-    let saved = (excessOfWhole - excess) * problem.lowerBound
+    // Whole tiles dearest first also go to neighbours at the same time where they share keys.
+    let saved = excessOfWhole - excess
     let isCut = best.count > problem.tiles.count
-    return isCut && saved < problem.costModel.secondStage ? whole : best
+    let leastSaving = isCut ? problem.costModel.secondStage / problem.lowerBound : 0
+    return saved < max(leastSaving, Self.boundTolerance) ? whole : best
   }
 
   /// All between a failed makespan and the next possible load would fail in the same way.
