@@ -1,4 +1,59 @@
 extension TunedChoice {
   /// What was fastest in simulated runs. Written by `mla tune --write`.
-  public static let table: [TunedChoice] = []
+  public static let table: [TunedChoice] = [
+    TunedChoice(
+      device: "h100", rows: 16, batch: 1, keys: 1024, hasBoxes: false,
+      pipeline: .twoWarpgroups, cluster: .none),
+    TunedChoice(
+      device: "h100", rows: 16, batch: 16, keys: 1024, hasBoxes: false,
+      pipeline: .fourWarpgroups, cluster: .none),
+    TunedChoice(
+      device: "h100", rows: 16, batch: 128, keys: 1024, hasBoxes: false,
+      pipeline: .fourWarpgroups, cluster: .none),
+    TunedChoice(
+      device: "h100", rows: 64, batch: 1, keys: 1024, hasBoxes: false,
+      pipeline: .twoWarpgroups, cluster: .none),
+    TunedChoice(
+      device: "h100", rows: 64, batch: 16, keys: 1024, hasBoxes: false,
+      pipeline: .twoWarpgroups, cluster: .none),
+    TunedChoice(
+      device: "h100", rows: 64, batch: 128, keys: 1024, hasBoxes: false,
+      pipeline: .twoWarpgroups, cluster: .none),
+    TunedChoice(
+      device: "h100", rows: 128, batch: 1, keys: 1024, hasBoxes: false,
+      pipeline: .fourWarpgroups, cluster: .none),
+    TunedChoice(
+      device: "h100", rows: 128, batch: 16, keys: 1024, hasBoxes: false,
+      pipeline: .twoWarpgroups, cluster: .none),
+    TunedChoice(
+      device: "h100", rows: 128, batch: 128, keys: 1024, hasBoxes: false,
+      pipeline: .twoWarpgroups, cluster: .none),
+    TunedChoice(
+      device: "h100", rows: 16, batch: 1, keys: 1024, hasBoxes: true,
+      pipeline: .fourWarpgroups, cluster: .none),
+    TunedChoice(
+      device: "h100", rows: 16, batch: 16, keys: 1024, hasBoxes: true,
+      pipeline: .twoWarpgroups, cluster: .none),
+    TunedChoice(
+      device: "h100", rows: 16, batch: 128, keys: 1024, hasBoxes: true,
+      pipeline: .fourWarpgroups, cluster: .none),
+    TunedChoice(
+      device: "h100", rows: 64, batch: 1, keys: 1024, hasBoxes: true,
+      pipeline: .fourWarpgroups, cluster: .none),
+    TunedChoice(
+      device: "h100", rows: 64, batch: 16, keys: 1024, hasBoxes: true,
+      pipeline: .fourWarpgroups, cluster: .none),
+    TunedChoice(
+      device: "h100", rows: 64, batch: 128, keys: 1024, hasBoxes: true,
+      pipeline: .fourWarpgroups, cluster: .none),
+    TunedChoice(
+      device: "h100", rows: 128, batch: 1, keys: 1024, hasBoxes: true,
+      pipeline: .fourWarpgroups, cluster: .none),
+    TunedChoice(
+      device: "h100", rows: 128, batch: 16, keys: 1024, hasBoxes: true,
+      pipeline: .twoWarpgroups, cluster: .multicast),
+    TunedChoice(
+      device: "h100", rows: 128, batch: 128, keys: 1024, hasBoxes: true,
+      pipeline: .twoWarpgroups, cluster: .multicast),
+  ]
 }

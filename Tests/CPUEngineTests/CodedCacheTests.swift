@@ -58,6 +58,7 @@ import Testing
         output: OutputView(output: output.rows))
     }
     #expect(output.view.row(0, 0) == bytes.map { E4M3Bits.value($0) / 2 })
+    withExtendedLifetime((output, queries)) {}
   }
 
   @Test func mistakesAreNamed() throws {

@@ -103,7 +103,9 @@ struct ClusterTests {
     let batch = try Batch(
       queryCounts: queries, pageLists: queries.map { _ in (0..<Int32(320 / pageSize + 1)).map { $0 } },
       keyLengths: queries.map { _ in 300 }, pageSize: pageSize, poolPageCount: 400, isCausal: true)
-    return try HopperEngine(device: SimulatedGPU(.h100), options: Self.options(cluster)).plan(
+    var options = Self.options(cluster)
+    options.choices = []
+    return try HopperEngine(device: SimulatedGPU(.h100), options: options).plan(
       batch, geometry: AttentionGeometry.deepSeek(headCount: heads), policy: policy)
   }
 
