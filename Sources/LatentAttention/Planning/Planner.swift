@@ -60,7 +60,10 @@ public struct Planner: Sendable {
   /// `PlanStatistics.lowerBound`, and where all tiles have the same rows and pieces are a few key groups long,
   /// usually the best makespan there is. Takes milliseconds to a tenth of a second: it is for judging policies.
   ///
-  /// - Parameter makespan: that of any plan for the batch with this planner's workers, tiles and costs.
+  /// - Parameters:
+  ///   - batch: what is to be planned.
+  ///   - geometry: of the layer.
+  ///   - makespan: that of any plan for the batch with this planner's workers, tiles and costs.
   /// - Throws: `ProblemError` as `plan`.
   public func tightenedBound(
     _ batch: Batch, geometry: AttentionGeometry, below makespan: Double
