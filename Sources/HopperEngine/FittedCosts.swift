@@ -52,7 +52,7 @@ public struct FittedCosts: Sendable, Hashable, Codable {
 }
 
 /// Under which of these names a table has a device that its vendor calls `deviceName`; `h100` where under none.
-func tableName(ofDevice deviceName: String, in names: [String]) -> String {
+public func tableName(ofDevice deviceName: String, in names: [String]) -> String {
   // "H200" has "H20" in it.
   let contained = names.filter { deviceName.uppercased().contains($0.uppercased()) }
   return contained.max { $0.utf8.count < $1.utf8.count } ?? "h100"

@@ -1,5 +1,5 @@
 extension TunedChoice {
-  /// What was fastest in simulated runs. Written by `mla tune --write`.
+  /// What was fastest. Written by `mla tune --write`.
   public static let table: [TunedChoice] = [
     TunedChoice(
       device: "h100", rows: 16, batch: 1, keys: 1024, hasBoxes: false,

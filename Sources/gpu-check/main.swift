@@ -13,33 +13,69 @@ struct Column {
   var title: String
   var results: [ConformanceResult]
 
-  init(_ title: String, _ device: any GPUDevice) {
-    self.title = title
-    results = DeviceConformance.checks.map { $0.run(on: device) }
-  }
-
   var failures: [ConformanceResult] { results.filter { $0.failure != nil } }
 }
 
+/// How a process that runs some of the checks on the GPU is called: with the index of the first one.
+let partOption = "--from"
+
+/// Runs checks on the GPU from one on, up to the first that fails, and writes each one's result as a line of JSON.
+func runPart(from first: Int) throws {
+  let device = try CUDADevice()
+  for check in DeviceConformance.checks.dropFirst(first) {
+    let result = check.run(on: device)
+    var line = try JSONEncoder().encode([result.name, result.failure ?? ""])
+    line.append(UInt8(ascii: "\n"))
+    try FileHandle.standardOutput.write(contentsOf: line)
+    if result.failure != nil { return }
+  }
+}
+
+/// Results of the checks on the GPU. A kernel's fault ends all use of the GPU by its process: after a failure, another
+/// process goes on.
+func cudaResults() throws -> [ConformanceResult] {
+  var results: [ConformanceResult] = []
+  while results.count < DeviceConformance.checks.count {
+    let (part, output) = (Process(), Pipe())
+    part.executableURL = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
+    part.arguments = [partOption, "\(results.count)"]
+    part.standardOutput = output
+    try part.run()
+    let lines = try (output.fileHandleForReading.readToEnd() ?? Data()).split(separator: UInt8(ascii: "\n"))
+    part.waitUntilExit()
+    for line in lines {
+      let pair = try JSONDecoder().decode([String].self, from: line)
+      results.append(ConformanceResult(name: pair[0], failure: pair[1].isEmpty ? nil : pair[1]))
+    }
+    if results.last?.failure == nil, results.count < DeviceConformance.checks.count {
+      let name = DeviceConformance.checks[results.count].name
+      let failure = "the process that ran it ended with status \(part.terminationStatus)"
+      results.append(ConformanceResult(name: name, failure: failure))
+    }
+  }
+  return results
+}
+
 /// The real device's column, if there is a device; says so if there is none.
-func cudaColumn() throws(GPUDeviceError) -> Column? {
+func cudaColumn() throws -> Column? {
   do {
     let device = try CUDADevice()
     print("CUDA: \(device.properties.name)")
-    return Column("CUDA", device)
-  } catch .driverNotFound(let library, let reason) {
+  } catch GPUDeviceError.driverNotFound(let library, let reason) {
     print("CUDA: no driver (\(library): \(reason))")
-  } catch .deviceNotFound {
+    return nil
+  } catch GPUDeviceError.deviceNotFound {
     print("CUDA: no GPU")
+    return nil
   }
-  return nil
+  return Column(title: "CUDA", results: try cudaResults())
 }
 
 /// The simulated device's column.
 func simulatedColumn() -> Column {
   let device = SimulatedGPU()
   print("simulated: \(device.properties.name)")
-  return Column("simulated", device)
+  return Column(title: "simulated", results: DeviceConformance.checks.map { $0.run(on: device) })
 }
 
 /// Checks down, devices across; then each device's sum and failures.
@@ -61,6 +97,11 @@ func show(_ columns: [Column]) {
 }
 
 do {
+  let arguments = CommandLine.arguments
+  if arguments.count == 3, arguments[1] == partOption, let first = Int(arguments[2]) {
+    try runPart(from: first)
+    exit(0)
+  }
   let columns = [try cudaColumn(), simulatedColumn()].compactMap { $0 }
   show(columns)
   exit(columns.contains { !$0.failures.isEmpty } ? 1 : 0)

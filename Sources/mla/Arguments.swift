@@ -92,6 +92,43 @@ struct SimulatedDeviceName: ExpressibleByArgument, CustomStringConvertible {
   static var allValueStrings: [String] { DeviceDescription.all.map(\.name) }
 }
 
+/// A device that calls are timed on: a simulated one by its name, or this machine's GPU.
+enum TimedDeviceName: ExpressibleByArgument, CustomStringConvertible {
+  case simulated(DeviceDescription)
+  case cuda
+
+  init?(argument: String) {
+    if argument == DeviceName.cuda.rawValue {
+      self = .cuda
+    } else if let device = DeviceDescription(name: argument) {
+      self = .simulated(device)
+    } else {
+      return nil
+    }
+  }
+
+  init(_ device: DeviceDescription) { self = .simulated(device) }
+
+  var description: String {
+    switch self {
+    case .simulated(let device): device.name
+    case .cuda: DeviceName.cuda.rawValue
+    }
+  }
+
+  static var allValueStrings: [String] { DeviceDescription.all.map(\.name) + [DeviceName.cuda.rawValue] }
+
+  /// What times calls on it.
+  ///
+  /// - Parameter threads: of a simulator.
+  func timer(threads: Int?) throws -> any CallTimer {
+    switch self {
+    case .simulated(let device): SimulatedCallTimer(description: device, threads: threads)
+    case .cuda: try MeasuringCallTimer()
+    }
+  }
+}
+
 /// All combinations of `items` with the values of a field, the items outermost.
 func vary<Item, Value>(_ items: [Item], _ field: WritableKeyPath<Item, Value>, _ values: [Value]) -> [Item] {
   items.flatMap { item in

@@ -1,4 +1,3 @@
-import GPUDevice
 import HopperEngine
 import HopperKernels
 import HopperSimulator
@@ -37,24 +36,21 @@ struct CostFit {
     Point(pieces: 2, tiles: 10, parts: 2), Point(pieces: 4, tiles: 3, parts: 2),
   ]
 
-  let device: DeviceDescription
   /// How blocks share keys: requests have one row tile of 64 rows, or two, or one of 128.
   let sharing: KeySharing
   let measurements: [Measurement]
   /// Costs of what `Point.counts` counts.
   let costs: [Double]
 
-  /// Runs all points on a simulated device and fits costs to them, each point's error relative to its time.
+  /// Times all points and fits costs to them, each point's error relative to its time.
   ///
   /// - Parameter options: of the engine; what they say of clusters must fit `sharing`.
   init(
-    _ device: DeviceDescription, _ sharing: KeySharing, _ options: HopperEngineOptions, pageSize: Int = 64,
-    threads: Int?
+    _ timer: any CallTimer, _ sharing: KeySharing, _ options: HopperEngineOptions, pageSize: Int = 64
   ) throws {
-    self.device = device
     self.sharing = sharing
     measurements = try Self.points.map {
-      let seconds = try Self.measure($0, device, sharing, options, pageSize: pageSize, threads: threads)
+      let seconds = try Self.measure($0, timer, sharing, options, pageSize: pageSize)
       return Measurement(point: $0, nanoseconds: seconds * 1e9)
     }
     costs = nonNegativeLeastSquares(
@@ -67,22 +63,22 @@ struct CostFit {
   }
 
   private static func measure(
-    _ point: Point, _ device: DeviceDescription, _ sharing: KeySharing, _ options: HopperEngineOptions,
-    pageSize: Int, threads: Int?
+    _ point: Point, _ timer: any CallTimer, _ sharing: KeySharing, _ options: HopperEngineOptions,
+    pageSize: Int
   ) throws -> Double {
-    let simulated = SimulatedGPU(device, threadCount: threads)
-    let workers = simulated.properties.multiprocessorCount / sharing.blocksPerWorker
+    let engine = try timer.engine(options)
+    let workers = engine.device.properties.multiprocessorCount / sharing.blocksPerWorker
     // Of the plan: a request of 128 rows is one where two blocks run a piece.
     let rowTiles = sharing == .l2 ? 2 : 1
-    var shape = DecodeSimulation.Shape()
+    var shape = DecodeCall.Shape()
     shape.heads = 64 * rowTiles * sharing.blocksPerWorker
     shape.batch = workers * point.pieces / point.parts / rowTiles
     shape.keys = 64 * point.tiles * point.parts
     shape.pageSize = pageSize
-    let simulation = try DecodeSimulation(
-      shape, engine: HopperEngine(device: simulated, options: options))
-    try simulation.run(simulation.plan(EqualPieces(keys: 64 * point.tiles, rowTiles: rowTiles)))
-    return simulated.takeLaunches().seconds
+    let plan = try engine.plan(
+      shape.requests(), geometry: shape.geometry(),
+      policy: EqualPieces(keys: 64 * point.tiles, rowTiles: rowTiles))
+    return try timer.seconds(plan, shape, on: engine)
   }
 
   /// What the fit says of a point.
@@ -109,7 +105,7 @@ struct CostFit {
   }
 
   /// For the table.
-  var fitted: FittedCosts {
+  func fitted(_ device: DeviceDescription) -> FittedCosts {
     // A tenth of a nanosecond is more than enough.
     let rounded = costs.map { ($0 * 10).rounded() / 10 }
     return FittedCosts(

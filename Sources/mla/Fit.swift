@@ -6,7 +6,7 @@ import Reports
 /// Fits the planner's costs of a Hopper GPU to simulated runs.
 struct Fit: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Fit the planner's costs to simulated runs of a Hopper GPU.",
+    abstract: "Fit the planner's costs to runs of a Hopper GPU, simulated or real.",
     discussion: """
       In each run every multiprocessor has equally many pieces of equally many tiles of 64 keys, with or without partial \
       results; in some, blocks share keys, through L2 or in clusters. What a run takes is then fitted, by least squares, as a sum of costs per call, \
@@ -14,8 +14,8 @@ struct Fit: ParsableCommand {
       Sources/HopperEngine/FittedCostsTable.swift, with the rows of these devices in place of their old ones.
       """)
 
-  @Option(help: "Simulated devices.") var device = CommaList(
-    DeviceDescription.all.map(SimulatedDeviceName.init))
+  @Option(help: "Simulated devices, and cuda for this machine's GPU.") var device = CommaList(
+    DeviceDescription.all.map(TimedDeviceName.init))
   @Option(help: "Threads that simulate; the default is all processors.") var threads: Int?
   @Option(help: "Write the table, a Swift file, here.") var write: String?
   @Option(help: "Write the fitted costs to a JSON file.") var json: String?
@@ -27,22 +27,24 @@ struct Fit: ParsableCommand {
   func run() throws {
     try FileWriter.check(write, json)
     var fitted: [FittedCosts] = []
-    for device in device.values.map(\.device) {
+    for device in device.values {
+      let timer = try device.timer(threads: threads)
       for sharing in KeySharing.allCases {
         var options = HopperEngineOptions()
         options.cluster = sharing == .cluster ? .multicast : .none
-        let fit = try CostFit(device, sharing, options, threads: threads)
-        print(Self.report(fit))
-        fitted.append(fit.fitted)
+        let fit = try CostFit(timer, sharing, options)
+        print(Self.report(fit, timer))
+        fitted.append(fit.fitted(timer.description))
       }
     }
     if let write { try FileWriter.write(Self.table(fitted), to: write) }
     if let json { try JSONOutput.write(fitted, to: json) }
   }
 
-  private static func report(_ fit: CostFit) -> String {
+  private static func report(_ fit: CostFit, _ timer: any CallTimer) -> String {
+    let kind = timer.isSimulated ? "simulated" : "measured"
     var table = TextTable(columns: [
-      .number("pieces"), .number("tiles"), .text("results"), .number("simulated µs"), .number("fitted µs"),
+      .number("pieces"), .number("tiles"), .text("results"), .number("\(kind) µs"), .number("fitted µs"),
       .number("error"),
     ])
     for measurement in fit.measurements {
@@ -55,15 +57,15 @@ struct Fit: ParsableCommand {
         NumberFormat.significant(100 * error) + " %",
       ])
     }
-    let costs = fit.fitted
-    let (kind, worker) =
+    let costs = fit.fitted(timer.description)
+    let (keys, worker) =
       switch fit.sharing {
       case .none: ("every row tile has its own keys", "multiprocessor")
       case .l2: ("two row tiles of a request share keys", "multiprocessor")
       case .cluster: ("two blocks of a cluster share keys", "cluster")
       }
     return """
-      \(fit.device.fullName), simulated; \(kind); of each \(worker):
+      \(timer.description.fullName), \(kind); \(keys); of each \(worker):
       \(table.text())\
       nanoseconds: \(costs.perPiece) per piece, \(costs.perKeyTile) per tile of 64 keys, \(costs.perPartialRow) per \
       partial row, \(costs.secondStage) for a second stage; worst error \

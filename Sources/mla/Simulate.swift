@@ -54,14 +54,14 @@ struct Simulate: ParsableCommand {
     try FileWriter.check(trace, timeline, json)
     let simulated = SimulatedGPU(
       device.device, threadCount: threads, trace: trace == nil && timeline == nil ? nil : TraceRequest())
-    let simulation = try DecodeSimulation(
-      shape, engine: HopperEngine(device: simulated, options: variant.engineOptions()))
-    let plan = try simulation.plan(policy.policy)
-    try simulation.run(plan)
+    let engine = HopperEngine(device: simulated, options: try variant.engineOptions())
+    let call = try DecodeCall(shape, on: simulated)
+    let plan = try engine.plan(call.batch, geometry: call.geometry, policy: policy.policy)
+    try call.run(plan, on: engine)
     let launches = simulated.takeLaunches()
     let result = SimulationResult(
       shape, device: device.description, plan: plan, launches: launches,
-      work: CallWork(simulation.batch, geometry: simulation.geometry, elementType: type))
+      work: CallWork(call.batch, geometry: call.geometry, elementType: type))
     for launch in launches { print(launch.report) }
     print(result.description)
     if let first = launches.first?.report, let events = first.trace {
@@ -80,8 +80,8 @@ struct Simulate: ParsableCommand {
     if !findings.isEmpty { throw ExitCode.failure }
   }
 
-  private var shape: DecodeSimulation.Shape {
-    DecodeSimulation.Shape(
+  private var shape: DecodeCall.Shape {
+    DecodeCall.Shape(
       heads: heads, batch: batch, keys: kv, queries: query, pageSize: pageSize, elementType: type)
   }
 }
@@ -95,7 +95,7 @@ private struct SimulationResult: Encodable, CustomStringConvertible {
   let launches: [LaunchReport]
 
   init(
-    _ shape: DecodeSimulation.Shape, device: String, plan: AttentionPlan, launches: [SimulatedLaunch],
+    _ shape: DecodeCall.Shape, device: String, plan: AttentionPlan, launches: [SimulatedLaunch],
     work: CallWork
   ) {
     (heads, batch, kv, query) = (shape.heads, shape.batch, shape.keys, shape.queries)

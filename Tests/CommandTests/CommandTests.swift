@@ -66,7 +66,7 @@ import Testing
       let best = call.filter { $0["isBest"] as? Bool == true }.compactMap { $0["microseconds"] as? Double }
       #expect(times.count == call.count && best.count == 1 && best.first == times.min())
       #expect(Set(times).count > 1)
-      #expect(call.allSatisfy { $0["isSimulated"] as? Bool == true })
+      #expect(call.allSatisfy { $0["source"] as? String == "simulated" })
     }
     let row = try #require(rows.first)
     let (time, rate) = (row["microseconds"] as? Double ?? 0, row["teraflops"] as? Double ?? 0)

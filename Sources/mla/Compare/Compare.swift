@@ -1,5 +1,4 @@
 import ArgumentParser
-import HopperSimulator
 import LatentAttention
 import Reports
 
@@ -11,7 +10,8 @@ struct Compare: ParsableCommand {
       Every call is planned as the engine would for each variant. Calls of at most --simulated-pairs pairs of a row tile and \
       a key tile are simulated; what longer ones take is predicted from costs per piece, tile and partial row that are \
       fitted to simulated runs of the same variant, and marked with ~. Predictions are made for the simulated calls as well, \
-      and --check of the predicted ones are simulated after all: the errors are printed. Where someone has published a \
+      and --check of the predicted ones are simulated after all: the errors are printed. With --device cuda all calls run \
+      on this machine's GPU: the median of several runs, each after a fill that empties L2. Where someone has published a \
       measurement of a call, it stands beside ours.
       """)
 
@@ -24,7 +24,7 @@ struct Compare: ParsableCommand {
   }
 
   @Option(help: "Which calls.") var grid = Grid.standard
-  @Option(help: "Simulated device.") var device = SimulatedDeviceName(.h100)
+  @Option(help: "A simulated device, or cuda, this machine's GPU.") var device = TimedDeviceName(.h100)
   @Option(help: "Most pairs of a row tile and a key tile of a call that is simulated.")
   var simulatedPairs = 2112
   @Option(help: "Predicted rows to simulate after all.") var check = 6
@@ -44,8 +44,8 @@ struct Compare: ParsableCommand {
   func run() throws {
     try FileWriter.check(json, report)
     var comparison = VariantComparison(
-      device.device, grid.shapes, variants: ComparedVariant.all, simulatedPairs: simulatedPairs,
-      threads: threads)
+      try device.timer(threads: threads), grid.shapes, variants: ComparedVariant.all,
+      simulatedPairs: simulatedPairs)
     let progress = ProgressBar(label: "compare", total: comparison.shapes.count + check)
     var calls: [[VariantComparison.Row]] = []
     for shape in comparison.shapes {
@@ -59,7 +59,7 @@ struct Compare: ParsableCommand {
       progress.update(calls.count + checked.count)
     }
     progress.finish()
-    let result = ComparisonResult(device: device.device, calls: calls, checked: checked)
+    let result = ComparisonResult(comparison.timer, calls: calls, checked: checked)
     print(result.text)
     if let json { try JSONOutput.write(result, to: json) }
     if let report {
@@ -71,9 +71,9 @@ struct Compare: ParsableCommand {
   /// Predicted rows, evenly from all that can be simulated in a short time.
   private func sample(_ rows: [VariantComparison.Row]) -> [VariantComparison.Row] {
     let candidates = rows.filter { row in
-      var shape = DecodeSimulation.Shape()
+      var shape = DecodeCall.Shape()
       (shape.heads, shape.batch, shape.keys) = (row.heads, row.batch, row.kv)
-      return !row.isSimulated && shape.tilePairs <= Self.mostCheckedPairs
+      return row.source == .predicted && shape.tilePairs <= Self.mostCheckedPairs
     }
     let count = min(check, candidates.count)
     return (0..<count).map { candidates[(2 * $0 + 1) * candidates.count / (2 * count)] }
@@ -82,7 +82,7 @@ struct Compare: ParsableCommand {
 
 extension Compare.Grid {
   /// The calls, by page size, heads, batch and keys.
-  var shapes: [DecodeSimulation.Shape] {
+  var shapes: [DecodeCall.Shape] {
     let (pageSizes, heads, batches, keys) =
       switch self {
       case .standard: ([1, 64], [16, 32, 64, 128], [1, 16, 32, 64, 128, 768], [1024, 2048, 4096, 8192])
@@ -92,7 +92,7 @@ extension Compare.Grid {
       heads.flatMap { heads in
         batches.flatMap { batch in
           keys.map {
-            DecodeSimulation.Shape(heads: heads, batch: batch, keys: $0, pageSize: pageSize)
+            DecodeCall.Shape(heads: heads, batch: batch, keys: $0, pageSize: pageSize)
           }
         }
       }

@@ -36,13 +36,13 @@ struct ComparedVariant: Sendable {
     + [ComparedVariant(.twoWarpgroups, partials: .bfloat16)]
 
   /// How blocks share keys in a call of this shape.
-  func sharing(_ shape: DecodeSimulation.Shape) -> KeySharing {
+  func sharing(_ shape: DecodeCall.Shape) -> KeySharing {
     guard shape.rowTiles > 1 else { return .none }
     return options.cluster == .none ? .l2 : .cluster
   }
 
   /// That the variant was fastest for a call.
-  func choice(for shape: DecodeSimulation.Shape, device: String) -> TunedChoice {
+  func choice(for shape: DecodeCall.Shape, device: String) -> TunedChoice {
     let cluster: DecodeVariant.Cluster =
       switch options.cluster {
       case .none, .automatic: .none
@@ -56,7 +56,7 @@ struct ComparedVariant: Sendable {
   }
 
   /// Whether the engine runs such a plan in this way, and not as another variant does.
-  func applies(to shape: DecodeSimulation.Shape, plan: AttentionPlan) -> Bool {
+  func applies(to shape: DecodeCall.Shape, plan: AttentionPlan) -> Bool {
     switch options.cluster {
     case .none, .automatic: options.partialType == .float32 || !plan.mergeJobs.isEmpty
     case .sync: shape.rowTiles > 1
@@ -65,7 +65,7 @@ struct ComparedVariant: Sendable {
   }
 }
 
-extension DecodeSimulation.Shape {
+extension DecodeCall.Shape {
   /// Tiles of 64 rows that a request has.
   var rowTiles: Int { (heads * queries + HopperKernels.tileRows - 1) / HopperKernels.tileRows }
 

@@ -13,8 +13,10 @@ struct ComparisonResult: Encodable {
     var ratio: Double { teraflops / publishedTeraflops }
   }
 
-  /// The device's name.
+  /// The device's name; of a real one, as descriptions call its kind.
   let device: String
+  /// Whether times are simulated.
+  let isSimulated: Bool
   let rows: [VariantComparison.Row]
   /// Predicted rows that were simulated after all.
   let checked: [VariantComparison.Row]
@@ -24,17 +26,18 @@ struct ComparisonResult: Encodable {
   private let description: DeviceDescription
 
   private enum CodingKeys: String, CodingKey {
-    case device, rows, checked, matches
+    case device, isSimulated, rows, checked, matches
   }
 
-  init(device: DeviceDescription, calls: [[VariantComparison.Row]], checked: [VariantComparison.Row]) {
-    self.device = device.name
+  init(_ timer: any CallTimer, calls: [[VariantComparison.Row]], checked: [VariantComparison.Row]) {
+    device = timer.description.name
+    isSimulated = timer.isSimulated
     self.calls = calls
     self.checked = checked
-    description = device
+    description = timer.description
     let rows = calls.flatMap { $0 }
     self.rows = rows
-    matches = (device.name == "h100" ? PublishedMeasurement.h100 : []).compactMap { published in
+    matches = (device == "h100" ? PublishedMeasurement.h100 : []).compactMap { published in
       rows.first {
         $0.variant == published.variant && $0.heads == published.heads && $0.batch == published.batch
           && $0.kv == published.kv && $0.pageSize == published.pageSize
@@ -46,12 +49,14 @@ struct ComparisonResult: Encodable {
     }
   }
 
+  private var kind: String { isSimulated ? "simulated" : "measured" }
+
   /// Everything, for a terminal.
   var text: String {
     let published =
       matches.isEmpty ? "" : "\n\(publishedTable.text())\(meanErrorText)\n"
     return """
-      \(description.fullName), simulated; microseconds, * for the best variant, ~ for predicted times
+      \(description.fullName), \(kind); microseconds, * for the best variant, ~ for predicted times
       \(table.text())
       \(errorText)\(published)
       """
@@ -67,7 +72,8 @@ struct ComparisonResult: Encodable {
       guard let best = call.first(where: \.isBest) else { continue }
       let times = names.map { name in
         call.first { $0.variant == name }.map {
-          ($0.isBest ? "*" : "") + ($0.isSimulated ? "" : "~") + NumberFormat.significant($0.microseconds)
+          ($0.isBest ? "*" : "") + ($0.source == .predicted ? "~" : "")
+            + NumberFormat.significant($0.microseconds)
         } ?? ""
       }
       table.append(
@@ -130,7 +136,7 @@ struct ComparisonResult: Encodable {
         HTMLReport.Section("Published measurements", [.table(publishedTable, caption: meanErrorText)]))
     }
     return HTMLReport(
-      title: "MLA decode on \(description.fullName), simulated",
+      title: "MLA decode on \(description.fullName), \(kind)",
       subtitle: "Variants of the Hopper engine over batch, keys, heads and page size", sections: sections,
       command: command)
   }

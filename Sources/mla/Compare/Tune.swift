@@ -10,13 +10,14 @@ struct Tune: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Find the fastest variant of the Hopper engine for decode calls.",
     discussion: """
-      Runs every call of the grid in all pipelines and with and without clusters, as `mla compare` does. `--json` writes what \
+      Runs every call of the grid in all pipelines and with and without clusters, as `mla compare` does, on a simulated \
+      device or, with --device cuda, on this machine's GPU. `--json` writes what \
       was fastest as a file for `--choices`; `--write` writes the Swift table that the engine picks from, \
       Sources/HopperEngine/TunedChoicesTable.swift, with the rows of this device in place of its old ones. The engine takes \
       what was fastest for the call most like its batch.
       """)
 
-  @Option(help: "Simulated device.") var device = SimulatedDeviceName(.h100)
+  @Option(help: "A simulated device, or cuda, this machine's GPU.") var device = TimedDeviceName(.h100)
   @Option(help: "Query heads.") var heads = CommaList([16, 64, 128])
   @Option(help: "Requests in the batch.") var batch = CommaList([1, 16, 128])
   @Option(help: "Keys of each request.") var kv = CommaList([1024, 8192])
@@ -39,9 +40,10 @@ struct Tune: ParsableCommand {
 
   func run() throws {
     try FileWriter.check(write, json)
+    let timer = try device.timer(threads: threads)
     var comparison = VariantComparison(
-      device.device, shapes, variants: ComparedVariant.all.filter { $0.options.partialType == .float32 },
-      simulatedPairs: simulatedPairs, threads: threads)
+      timer, shapes, variants: ComparedVariant.all.filter { $0.options.partialType == .float32 },
+      simulatedPairs: simulatedPairs)
     let progress = ProgressBar(label: "tune", total: shapes.count)
     var table = TextTable(
       columns: ["page", "heads", "query", "batch", "kv"].map { .number($0) }
@@ -54,22 +56,23 @@ struct Tune: ParsableCommand {
       else {
         continue
       }
-      choices.append(variant.choice(for: shape, device: device.device.name))
+      choices.append(variant.choice(for: shape, device: timer.description.name))
       let plain = rows.first?.microseconds ?? best.microseconds
       table.append([
         "\(shape.pageSize)", "\(shape.heads)", "\(shape.queries)", "\(shape.batch)", "\(shape.keys)",
-        best.variant, (best.isSimulated ? "" : "~") + NumberFormat.significant(best.microseconds),
+        best.variant, (best.source == .predicted ? "~" : "") + NumberFormat.significant(best.microseconds),
         NumberFormat.percent(plain / best.microseconds - 1),
       ])
     }
     progress.finish()
-    print("\(device.device.fullName), simulated; ~ for predicted times\n\(table.text())", terminator: "")
+    let kind = timer.isSimulated ? "simulated; ~ for predicted times" : "measured"
+    print("\(timer.description.fullName), \(kind)\n\(table.text())", terminator: "")
     if let write { try FileWriter.write(Self.swiftTable(choices), to: write) }
     if let json { try JSONOutput.write(choices, to: json) }
   }
 
-  private var shapes: [DecodeSimulation.Shape] {
-    var shapes = [DecodeSimulation.Shape()]
+  private var shapes: [DecodeCall.Shape] {
+    var shapes = [DecodeCall.Shape()]
     shapes = vary(shapes, \.pageSize, pageSize.values)
     shapes = vary(shapes, \.heads, heads.values)
     shapes = vary(shapes, \.queries, query.values)
@@ -92,7 +95,7 @@ struct Tune: ParsableCommand {
     }
     return """
       extension TunedChoice {
-        /// What was fastest in simulated runs. Written by `mla tune --write`.
+        /// What was fastest. Written by `mla tune --write`.
         public static let table: [TunedChoice] = [
       \(lines.joined(separator: "\n"))
         ]

@@ -1,17 +1,20 @@
-import GPUDevice
 import HopperEngine
-import HopperSimulator
 import LatentAttention
 import Reports
 
-/// Runs of many calls in all variants: short ones simulated, long ones predicted from fits to simulated runs.
+/// Runs of many calls in all variants, on this machine's GPU or simulated: then long ones are predicted from fits to
+/// simulated runs.
 struct VariantComparison {
+  /// Where a call's time is from.
+  enum Source: String, Encodable {
+    case simulated, predicted, measured
+  }
+
   /// A call in one variant. The properties' names are the keys in JSON.
   struct Row: Encodable {
     let variant: String
     let heads, batch, kv, pageSize: Int
-    /// Whether the time is that of a simulated run, or predicted.
-    var isSimulated = false
+    let source: Source
     var microseconds = 0.0
     var teraflops = 0.0
     /// Of keys, each counted once.
@@ -35,40 +38,37 @@ struct VariantComparison {
     let pageSize: Int
   }
 
-  let device: DeviceDescription
-  let threads: Int?
-  let shapes: [DecodeSimulation.Shape]
+  let timer: any CallTimer
+  let shapes: [DecodeCall.Shape]
   let variants: [ComparedVariant]
-  /// Calls of more pairs of a row tile and a key tile are predicted.
+  /// Calls of more pairs of a row tile and a key tile are predicted, unless they are measured.
   let simulatedPairs: Int
   /// Whether any call is: only then costs are fitted.
   private let predicts: Bool
   private var fits: [FitKey: CostFit] = [:]
 
   init(
-    _ device: DeviceDescription, _ shapes: [DecodeSimulation.Shape], variants: [ComparedVariant],
-    simulatedPairs: Int, threads: Int?
+    _ timer: any CallTimer, _ shapes: [DecodeCall.Shape], variants: [ComparedVariant], simulatedPairs: Int
   ) {
-    self.device = device
+    self.timer = timer
     self.shapes = shapes
     self.variants = variants
     self.simulatedPairs = simulatedPairs
-    predicts = shapes.contains { $0.tilePairs > simulatedPairs }
-    self.threads = threads
+    predicts = timer.isSimulated && shapes.contains { $0.tilePairs > simulatedPairs }
   }
 
   /// All variants that a call can run in, the best one marked.
-  mutating func rows(_ shape: DecodeSimulation.Shape) throws -> [Row] {
+  mutating func rows(_ shape: DecodeCall.Shape) throws -> [Row] {
     var rows: [Row] = []
+    let (batch, geometry) = (try shape.requests(), try shape.geometry())
     for (index, variant) in variants.enumerated() {
-      let engine = HopperEngine(device: SimulatedGPU(device, threadCount: threads), options: variant.options)
-      let plan = try engine.plan(shape.requests(), geometry: shape.geometry())
+      let engine = try timer.engine(variant.options)
+      let plan = try engine.plan(batch, geometry: geometry)
       guard variant.applies(to: shape, plan: plan) else { continue }
       let predicted = predicts ? try fit(index, shape).prediction(plan) * 1e-9 : nil
-      let simulated =
-        shape.tilePairs <= simulatedPairs
-        ? try Self.simulate(shape, device, variant.options, threads: threads) : nil
-      rows.append(try row(shape, variant, predicted: predicted, simulated: simulated))
+      let isTimed = !timer.isSimulated || shape.tilePairs <= simulatedPairs
+      let timed = isTimed ? try timer.seconds(plan, shape, on: engine) : nil
+      rows.append(try row(shape, batch, variant, predicted: predicted, timed: timed))
     }
     if let best = rows.indices.min(by: { rows[$0].microseconds < rows[$1].microseconds }) {
       rows[best].isBest = true
@@ -78,53 +78,46 @@ struct VariantComparison {
 
   /// The row of a predicted call, simulated after all.
   func checked(_ row: Row) throws -> Row {
-    var shape = DecodeSimulation.Shape()
+    var shape = DecodeCall.Shape()
     (shape.heads, shape.batch, shape.keys, shape.pageSize) = (row.heads, row.batch, row.kv, row.pageSize)
     guard let variant = variant(named: row.variant) else { return row }
-    let seconds = try Self.simulate(shape, device, variant.options, threads: threads)
-    return try self.row(shape, variant, predicted: row.microseconds * 1e-6, simulated: seconds)
+    let engine = try timer.engine(variant.options)
+    let batch = try shape.requests()
+    let plan = try engine.plan(batch, geometry: shape.geometry())
+    let seconds = try timer.seconds(plan, shape, on: engine)
+    return try self.row(shape, batch, variant, predicted: row.microseconds * 1e-6, timed: seconds)
   }
 
   /// The variant of a row.
   func variant(named name: String) -> ComparedVariant? { variants.first { $0.name == name } }
 
-  private mutating func fit(_ variant: Int, _ shape: DecodeSimulation.Shape) throws -> CostFit {
+  private mutating func fit(_ variant: Int, _ shape: DecodeCall.Shape) throws -> CostFit {
     let key = FitKey(
       variant: variant, sharing: variants[variant].sharing(shape), pageSize: shape.pageSize)
     if let fit = fits[key] { return fit }
     let fit = try CostFit(
-      device, key.sharing, variants[variant].options, pageSize: key.pageSize, threads: threads)
+      timer, key.sharing, variants[variant].options, pageSize: key.pageSize)
     fits[key] = fit
     return fit
   }
 
-  private static func simulate(
-    _ shape: DecodeSimulation.Shape, _ device: DeviceDescription, _ options: HopperEngineOptions,
-    threads: Int?
-  ) throws -> Double {
-    let simulated = SimulatedGPU(device, threadCount: threads)
-    let simulation = try DecodeSimulation(shape, engine: HopperEngine(device: simulated, options: options))
-    try simulation.run(simulation.plan(PolicyName.balanced.policy))
-    return simulated.takeLaunches().seconds
-  }
-
   private func row(
-    _ shape: DecodeSimulation.Shape, _ variant: ComparedVariant, predicted: Double?, simulated: Double?
+    _ shape: DecodeCall.Shape, _ batch: Batch, _ variant: ComparedVariant, predicted: Double?, timed: Double?
   ) throws -> Row {
     let geometry = try shape.geometry()
-    let work = CallWork(try shape.requests(), geometry: geometry, elementType: shape.elementType)
+    let work = CallWork(batch, geometry: geometry, elementType: shape.elementType)
     let rowBytes = (geometry.keyWidth + geometry.latentWidth) * shape.elementType.byteCount
-    let seconds = simulated ?? predicted ?? .nan
+    let seconds = timed ?? predicted ?? .nan
     var row = Row(
       variant: variant.name, heads: shape.heads, batch: shape.batch, kv: shape.keys, pageSize: shape.pageSize,
+      source: timed == nil ? .predicted : timer.isSimulated ? .simulated : .measured,
       bytes: work.keyBytes + Double(shape.batch * shape.queries * shape.heads * rowBytes))
-    row.isSimulated = simulated != nil
     row.microseconds = seconds * 1e6
     row.teraflops = work.flops / seconds * 1e-12
     row.kvGBps = work.keyBytes / seconds * 1e-9
-    row.tensorShare = work.flops / seconds / device.tensorFlopsPerSecond
-    row.dramShare = work.keyBytes / seconds / device.dramBytesPerSecond
-    row.predictionError = predicted.flatMap { predicted in simulated.map { predicted / $0 - 1 } }
+    row.tensorShare = work.flops / seconds / timer.description.tensorFlopsPerSecond
+    row.dramShare = work.keyBytes / seconds / timer.description.dramBytesPerSecond
+    row.predictionError = predicted.flatMap { predicted in timed.map { predicted / $0 - 1 } }
     return row
   }
 }

@@ -1,10 +1,9 @@
 import GPUDevice
 import HopperEngine
-import HopperSimulator
 import LatentAttention
 
-/// One decode call on a simulated device, with numbers of no meaning: what it costs is asked for, not what it computes.
-struct DecodeSimulation {
+/// One decode call on a device, with numbers of no meaning: what it costs is asked for, not what it computes.
+struct DecodeCall {
   /// The shape of the call.
   struct Shape: Sendable, Hashable {
     var heads = 128
@@ -25,7 +24,7 @@ struct DecodeSimulation {
       guard try pages.multiplied(by: batch, field: "pages") <= Self.mostPages, batch <= Self.mostPages else {
         throw ProblemError(
           .outOfRange, "pages", value: "\(batch) × \(pages)",
-          requirement: "must be at most \(Self.mostPages) in a simulated call")
+          requirement: "must be at most \(Self.mostPages) in a call")
       }
       // Neighbours in a request lie far apart, as in a cache that has been in use.
       let lists = (0..<batch).map { request in
@@ -41,32 +40,28 @@ struct DecodeSimulation {
   let batch: Batch
   let geometry: AttentionGeometry
   private let shape: Shape
-  private let engine: HopperEngine
   private let queries, cache, output, lse: DeviceMemory
 
-  /// Makes tensors on the device.
-  init(_ shape: Shape, engine: HopperEngine) throws {
+  /// Makes tensors on a device.
+  ///
+  /// - Parameter batch: the shape's requests, for callers that have them.
+  init(_ shape: Shape, _ batch: Batch? = nil, on device: any GPUDevice) throws {
     self.shape = shape
-    self.engine = engine
     geometry = try shape.geometry()
-    batch = try shape.requests()
+    self.batch = try batch ?? shape.requests()
+    let batch = self.batch
     let rows = try batch.queryTokenCount.multiplied(by: shape.heads, field: "queries")
     let width = geometry.keyWidth * shape.elementType.byteCount
-    queries = try Self.fill(engine.device, rows.multiplied(by: width, field: "queries"), shape.elementType)
+    queries = try Self.fill(device, rows.multiplied(by: width, field: "queries"), shape.elementType)
     cache = try Self.fill(
-      engine.device, (batch.poolPageCount * shape.pageSize).multiplied(by: width, field: "cache"),
+      device, (batch.poolPageCount * shape.pageSize).multiplied(by: width, field: "cache"),
       shape.elementType)
-    output = try engine.device.allocate(byteCount: rows * geometry.latentWidth * shape.elementType.byteCount)
-    lse = try engine.device.allocate(byteCount: rows * MemoryLayout<Float>.size)
+    output = try device.allocate(byteCount: rows * geometry.latentWidth * shape.elementType.byteCount)
+    lse = try device.allocate(byteCount: rows * MemoryLayout<Float>.size)
   }
 
-  /// The engine's plan.
-  func plan(_ policy: any PlanningPolicy) throws -> AttentionPlan {
-    try engine.plan(batch, geometry: geometry, policy: policy)
-  }
-
-  /// Runs a plan once.
-  func run(_ plan: AttentionPlan) throws {
+  /// Puts a run of an engine's plan into the default stream of the device, which is the engine's.
+  func enqueue(_ plan: AttentionPlan, on engine: HopperEngine) throws {
     let rows = (batch.queryTokenCount, shape.heads)
     let queryView = try view(queries, shape.elementType, rows.0, rows.1, geometry.keyWidth)
     let cacheView = try view(
@@ -77,6 +72,11 @@ struct DecodeSimulation {
       output: OutputView(
         output: mutableView(output, shape.elementType, rows.0, rows.1, geometry.latentWidth),
         lse: mutableView(lse, .float32, rows.0, rows.1, 1)))
+  }
+
+  /// Runs an engine's plan once.
+  func run(_ plan: AttentionPlan, on engine: HopperEngine) throws {
+    try enqueue(plan, on: engine)
     try engine.device.synchronize()
   }
 
@@ -109,24 +109,15 @@ struct DecodeSimulation {
       let value = Float.random(in: -0.125...0.125, using: &generator)
       return type == .bfloat16 ? UInt16(value.bitPattern >> 16) : Float16(value).bitPattern
     }
-    for start in stride(from: 0, to: byteCount, by: numbers.count * 2) {
-      let count = min(numbers.count, (byteCount - start) / 2)
-      try device.defaultStream.copy(
-        Array(numbers[..<count]), to: memory.address(at: start, byteCount: count * 2))
+    let stream = device.defaultStream
+    var filled = min(numbers.count * 2, byteCount)
+    try stream.copy(Array(numbers[..<(filled / 2)]), to: memory.address(at: 0, byteCount: filled))
+    while filled < byteCount {
+      let count = min(filled, byteCount - filled)
+      try stream.copy(
+        from: memory.address, to: memory.address(at: filled, byteCount: count), byteCount: count)
+      filled += count
     }
     return memory
-  }
-}
-
-extension [SimulatedLaunch] {
-  /// From the first block's start to the last one's end.
-  var seconds: Double {
-    let start = map(\.start).min() ?? .zero
-    return ((map(\.end).max() ?? .zero) - start).inSeconds
-  }
-
-  /// The share of `seconds` in which a unit was used.
-  func utilisation(_ unit: UnitReport.Name) -> Double {
-    reduce(0) { $0 + ($1.report.unit(unit)?.utilisation ?? 0) * $1.report.seconds } / seconds
   }
 }

@@ -1,0 +1,112 @@
+import GPUDevice
+import HopperEngine
+import HopperSimulator
+import LatentAttention
+import Reports
+
+/// Says what decode calls take on a device.
+protocol CallTimer {
+  /// Whether times are simulated.
+  var isSimulated: Bool { get }
+
+  /// The constants of the device; of a real one, of what simulates it.
+  var description: DeviceDescription { get }
+
+  /// An engine on the device.
+  func engine(_ options: HopperEngineOptions) throws -> HopperEngine
+
+  /// Seconds that a plan of a shape's requests takes on an engine that the timer made, from the first block's start to the
+  /// last one's end, or a little more. Keys are in DRAM, not in L2.
+  func seconds(_ plan: AttentionPlan, _ shape: DecodeCall.Shape, on engine: HopperEngine) throws -> Double
+}
+
+/// Runs each call once on a simulated device of its own.
+struct SimulatedCallTimer: CallTimer {
+  let description: DeviceDescription
+  let threads: Int?
+
+  var isSimulated: Bool { true }
+
+  func engine(_ options: HopperEngineOptions) -> HopperEngine {
+    HopperEngine(device: SimulatedGPU(description, threadCount: threads), options: options)
+  }
+
+  func seconds(_ plan: AttentionPlan, _ shape: DecodeCall.Shape, on engine: HopperEngine) throws -> Double {
+    let device = SimulatedGPU(description, threadCount: threads)
+    let engine = HopperEngine(device: device, options: engine.options)
+    try DecodeCall(shape, plan.batch, on: device).run(plan, on: engine)
+    return device.takeLaunches().seconds
+  }
+}
+
+/// Runs each call several times on this machine's GPU and takes the median, by the GPU's clock.
+///
+/// Before each run the GPU fills more memory than L2 holds: keys then come from DRAM, and what the host does to launch the
+/// run is done before the fill ends.
+final class MeasuringCallTimer: CallTimer {
+  let description: DeviceDescription
+  private let device: CUDADevice
+  private let filled: DeviceMemory
+  private var engines: [HopperEngineOptions: HopperEngine] = [:]
+  /// The tensors that were used last: variants of a call come one after the other.
+  private var last: (shape: DecodeCall.Shape, call: DecodeCall)?
+
+  private static let warmUps = 2
+  private static let runs = 9
+  private static let filledByteCount = 256 << 20
+
+  init() throws {
+    device = try CUDADevice()
+    filled = try device.allocate(byteCount: max(Self.filledByteCount, 2 * device.properties.l2ByteCount))
+    let names = DeviceDescription.all.map(\.name)
+    description =
+      DeviceDescription(name: tableName(ofDevice: device.properties.name, in: names)) ?? .h100
+  }
+
+  var isSimulated: Bool { false }
+
+  func engine(_ options: HopperEngineOptions) -> HopperEngine {
+    if let known = engines[options] { return known }
+    let engine = HopperEngine(device: device, options: options)
+    engines[options] = engine
+    return engine
+  }
+
+  func seconds(_ plan: AttentionPlan, _ shape: DecodeCall.Shape, on engine: HopperEngine) throws -> Double {
+    let call = try call(shape, plan.batch)
+    for _ in 0..<Self.warmUps { try call.enqueue(plan, on: engine) }
+    let stream = device.defaultStream
+    let events = try (0..<Self.runs).map { _ in
+      let (start, end) = (try device.makeEvent(), try device.makeEvent())
+      try stream.fill(filled.address, byteCount: filled.byteCount, with: 0)
+      try stream.record(start)
+      try call.enqueue(plan, on: engine)
+      try stream.record(end)
+      return (start, end)
+    }
+    try device.synchronize()
+    return Spread(try events.map { try $1.elapsed(since: $0).inSeconds })?.median ?? .nan
+  }
+
+  private func call(_ shape: DecodeCall.Shape, _ batch: Batch) throws -> DecodeCall {
+    if let last, last.shape == shape { return last.call }
+    // First the memory of the call before is given back.
+    last = nil
+    let call = try DecodeCall(shape, batch, on: device)
+    last = (shape, call)
+    return call
+  }
+}
+
+extension [SimulatedLaunch] {
+  /// From the first block's start to the last one's end.
+  var seconds: Double {
+    let start = map(\.start).min() ?? .zero
+    return ((map(\.end).max() ?? .zero) - start).inSeconds
+  }
+
+  /// The share of `seconds` in which a unit was used.
+  func utilisation(_ unit: UnitReport.Name) -> Double {
+    reduce(0) { $0 + ($1.report.unit(unit)?.utilisation ?? 0) * $1.report.seconds } / seconds
+  }
+}
