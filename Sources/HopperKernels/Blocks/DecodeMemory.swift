@@ -63,7 +63,7 @@ struct DecodeMemory<Element: DecodeElement> {
   /// Waits until the panels that warpgroup `reader` reads as values of tile `side` may be loaded again: in a pair of blocks
   /// those of both.
   func waitUntilFree(_ side: Int, reader: Int, parity: Value<U32>) {
-    empty(side, reader: reader).wait(parity: parity, scope: pair == nil ? .block : .cluster)
+    empty(side, reader: reader).wait(parity: parity)
   }
 
   /// The place of the probabilities of tile `side`.
@@ -100,8 +100,11 @@ struct DecodeMemory<Element: DecodeElement> {
   }
 
   /// Arrives at the other block's barrier first, so that who sees the arrival here knows of the one there.
+  ///
+  /// The scope is the block's for both, and for who waits: what was read has been read when the products are done, and nothing
+  /// that was written is told. At the cluster's scope hardware lets all of the thread's accesses to memory end first.
   private func free(_ place: Int) {
-    emptyOfOther?[place].arrive()
+    emptyOfOther?[place].arrive(scope: .block)
     empty[place].arrive()
   }
 
