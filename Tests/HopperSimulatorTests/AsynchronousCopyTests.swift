@@ -159,6 +159,19 @@ struct AsynchronousCopyTests {
     }
   }
 
+  @Test("A box far outside of a tensor is zeros, however long the strides")
+  func farBox() throws {
+    let map = TensorMapFields(address: 0, element: .u32, sizes: [16, 2], strides: [1 << 39], box: [16, 2])
+    let copy = """
+      mov.b64 %rd10, map0; cvta.param.u64 %rd11, %rd10;
+      cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%r2], [%rd11, {0, 0x7FFFFFF0}], [%r3];
+      """
+    let output = try Self.run(
+      Self.await(128, copy) + Self.dump(128), input: [UInt8](repeating: 1, count: 64), outputByteCount: 128,
+      maps: [map])
+    #expect(output == [UInt8](repeating: 0, count: 128))
+  }
+
   @Test("A box of three dimensions is stored only inside of the tensor, and reduced")
   func tensorStore() throws {
     let sizes = [20, 6, 5]

@@ -29,7 +29,7 @@ struct TensorBox {
       for dimension in 1..<max(1, rank) {
         let coordinate = start[dimension] + position[dimension] * map.elementStrides[dimension]
         isInside = isInside && (0..<map.sizes[dimension]).contains(coordinate)
-        address &+= UInt64(bitPattern: Int64(coordinate * map.strides[dimension - 1]))
+        address &+= UInt64(bitPattern: Int64(coordinate &* map.strides[dimension - 1]))
       }
       address &+= UInt64(bitPattern: Int64((start[0] + first) * map.element.byteCount))
       body(
