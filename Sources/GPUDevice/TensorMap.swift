@@ -23,6 +23,9 @@ public struct TensorMap: Sendable, Hashable {
 
 /// A tensor in global memory and the box that one TMA instruction copies (PTX ISA 5.5, `cuTensorMapEncodeTiled`).
 /// The dimensions count from the innermost, whose elements are contiguous.
+///
+/// A box may begin outside the tensor, yet only at a multiple of 16 bytes along the innermost dimension (PTX ISA
+/// 5.5.3.1): a kernel whose coordinate is another one fails.
 public struct TensorMapDescription: Sendable, Hashable {
   /// The type of the elements.
   public enum ElementType: String, Sendable, Hashable, CaseIterable {

@@ -6,37 +6,49 @@ public struct ConformanceCheck: Sendable {
   public let name: String
   /// The PTX that it loads; absent if it needs none or makes its own.
   package let text: String?
+  /// Whether a kernel of it fails on purpose. A real device then runs nothing more for the process.
+  public let endsUseOfDevice: Bool
   private let body: @Sendable (any GPUDevice) throws -> Void
 
-  init(_ name: String, text: String? = nil, body: @escaping @Sendable (any GPUDevice) throws -> Void) {
+  init(
+    _ name: String, text: String? = nil, endsUseOfDevice: Bool = false,
+    body: @escaping @Sendable (any GPUDevice) throws -> Void
+  ) {
     self.name = name
     self.text = text
+    self.endsUseOfDevice = endsUseOfDevice
     self.body = body
   }
 
   /// A check of one text's kernels.
-  init(_ name: String, text: String, body: @escaping @Sendable (any GPUDevice, any GPUModule) throws -> Void)
-  {
-    self.init(name, text: text) { device in try body(device, try device.load(ptx: text)) }
+  init(
+    _ name: String, text: String, endsUseOfDevice: Bool = false,
+    body: @escaping @Sendable (any GPUDevice, any GPUModule) throws -> Void
+  ) {
+    self.init(name, text: text, endsUseOfDevice: endsUseOfDevice) { device in
+      try body(device, try device.load(ptx: text))
+    }
   }
 
-  /// Runs the check. What a simulated device noticed meanwhile fails it too: its kernels are right.
+  /// Runs the check. What a simulated device noticed meanwhile fails it too, where its kernels are right.
   public func run(on device: any GPUDevice) -> ConformanceResult {
     _ = device.takeFindings()
     do {
       try body(device)
-      try device.synchronize()
+      if !endsUseOfDevice { try device.synchronize() }
     } catch {
       return ConformanceResult(name: name, failure: "\(error)")
     }
     let findings = device.takeFindings()
     return ConformanceResult(
-      name: name, failure: findings.isEmpty ? nil : findings.map(\.description).joined(separator: "; "))
+      name: name,
+      failure: findings.isEmpty || endsUseOfDevice ? nil : findings.map(\.description).joined(separator: "; ")
+    )
   }
 }
 
 /// How a check went.
-public struct ConformanceResult: Sendable, Hashable {
+public struct ConformanceResult: Sendable, Hashable, Codable {
   /// What was checked.
   public var name: String
   /// Why it failed; absent if it passed.
@@ -51,10 +63,10 @@ public struct ConformanceResult: Sendable, Hashable {
 
 /// The checks that every device must pass: what it computes is compared with the host's own results.
 public enum DeviceConformance {
-  /// All checks, in an order that a failure disturbs least.
+  /// All checks, in an order that a failure disturbs least: those that end the use of a real device are the last.
   public static let checks: [ConformanceCheck] =
     memoryChecks + argumentChecks + launchChecks + clusterChecks + streamChecks + tensorMapChecks
-    + matrixChecks + errorChecks
+    + matrixChecks + errorChecks + tensorMapFaultChecks
 }
 
 /// A device did something else than the host expects.

@@ -6,7 +6,7 @@ extension DeviceConformance {
   static let tensorMapChecks: [ConformanceCheck] =
     [Swizzle.none, .bytes32, .bytes64, .bytes128].map(swizzleCheck)
     + (1...5).map(rankCheck)
-    + [[-3, -2], [60, 37], [-8, 39], [-100, 0], [64, 40]].map(borderCheck)
+    + [[-4, -2], [60, 37], [-8, 39], [-100, 0], [64, 40]].map(borderCheck)
     + [
       ConformanceCheck("tensor-map load filled with NaN", text: TensorMapText.load(rank: 2)) {
         device, module in
@@ -45,9 +45,29 @@ extension DeviceConformance {
         device, module in
         var map = matrix(box: [32, 8])
         map.swizzle = .bytes128
-        for origin in [[32, 16], [-5, -3], [50, 36]] { try checkStore(device, module, map, origin: origin) }
+        for origin in [[32, 16], [-8, -3], [52, 36]] { try checkStore(device, module, map, origin: origin) }
       },
     ]
+
+  /// Boxes that do not begin at a multiple of 16 bytes (PTX ISA 5.5.3.1).
+  static let tensorMapFaultChecks: [ConformanceCheck] = [
+    ConformanceCheck(
+      "tensor-map load at a misaligned coordinate fails", text: TensorMapText.load(rank: 2),
+      endsUseOfDevice: true
+    ) { device, module in
+      try expectFault { try checkLoad(device, module, matrix(box: [8, 5]), origin: [-3, -2]) }
+    },
+    ConformanceCheck(
+      "tensor-map store at a misaligned coordinate fails", text: TensorMapText.store(rank: 2),
+      endsUseOfDevice: true
+    ) { device, module in
+      try expectFault { try checkStore(device, module, matrix(box: [8, 5]), origin: [50, 36]) }
+    },
+  ]
+
+  private static func expectFault(of work: () throws -> Void) throws(ConformanceFailure) {
+    try expectError("kernel", where: { if case .kernelFailed = $0 { true } else { false } }, of: work)
+  }
 
   /// A matrix of 40 rows × 64 columns of `float32` in rows of 272 bytes. A device puts in the address.
   private static func matrix(box: [Int]) -> TensorMapDescription {

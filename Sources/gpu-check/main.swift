@@ -19,38 +19,50 @@ struct Column {
 /// How a process that runs some of the checks on the GPU is called: with the index of the first one.
 let partOption = "--from"
 
-/// Runs checks on the GPU from one on, up to the first that fails, and writes each one's result as a line of JSON.
+/// Whether a process can run no other check on the GPU after this one: a kernel's fault ends all use of it.
+func endsPart(_ check: ConformanceCheck, _ result: ConformanceResult) -> Bool {
+  check.endsUseOfDevice || result.failure != nil
+}
+
+/// Runs checks on the GPU from one on, up to the first that ends the part, and writes each one's result as a line of
+/// JSON.
 func runPart(from first: Int) throws {
   let device = try CUDADevice()
   for check in DeviceConformance.checks.dropFirst(first) {
     let result = check.run(on: device)
-    var line = try JSONEncoder().encode([result.name, result.failure ?? ""])
+    var line = try JSONEncoder().encode(result)
     line.append(UInt8(ascii: "\n"))
     try FileHandle.standardOutput.write(contentsOf: line)
-    if result.failure != nil { return }
+    if endsPart(check, result) { return }
   }
 }
 
-/// Results of the checks on the GPU. A kernel's fault ends all use of the GPU by its process: after a failure, another
-/// process goes on.
+/// What a process that ran checks from one on has written, and its exit status or the signal that ended it.
+func resultsOfPart(from first: Int) throws -> (results: [ConformanceResult], status: Int32) {
+  let (part, output) = (Process(), Pipe())
+  part.executableURL = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
+  part.arguments = [partOption, "\(first)"]
+  part.standardOutput = output
+  try part.run()
+  let lines = try (output.fileHandleForReading.readToEnd() ?? Data()).split(separator: UInt8(ascii: "\n"))
+  part.waitUntilExit()
+  // A line that is no result is the driver's, or was cut short.
+  let results = lines.compactMap { try? JSONDecoder().decode(ConformanceResult.self, from: $0) }
+  return (results, part.terminationStatus)
+}
+
+/// Results of the checks on the GPU, by as many processes as it takes. One that ends before it should has been ended by
+/// the check after its last result, which thereby fails.
 func cudaResults() throws -> [ConformanceResult] {
+  let checks = DeviceConformance.checks
   var results: [ConformanceResult] = []
-  while results.count < DeviceConformance.checks.count {
-    let (part, output) = (Process(), Pipe())
-    part.executableURL = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
-    part.arguments = [partOption, "\(results.count)"]
-    part.standardOutput = output
-    try part.run()
-    let lines = try (output.fileHandleForReading.readToEnd() ?? Data()).split(separator: UInt8(ascii: "\n"))
-    part.waitUntilExit()
-    for line in lines {
-      let pair = try JSONDecoder().decode([String].self, from: line)
-      results.append(ConformanceResult(name: pair[0], failure: pair[1].isEmpty ? nil : pair[1]))
-    }
-    if results.last?.failure == nil, results.count < DeviceConformance.checks.count {
-      let name = DeviceConformance.checks[results.count].name
-      let failure = "the process that ran it ended with status \(part.terminationStatus)"
-      results.append(ConformanceResult(name: name, failure: failure))
+  while results.count < checks.count {
+    let part = try resultsOfPart(from: results.count)
+    results += part.results
+    let hasEnded = part.results.last.map { endsPart(checks[results.count - 1], $0) } ?? false
+    if !hasEnded, results.count < checks.count {
+      let failure = "the process that ran it ended with status \(part.status)"
+      results.append(ConformanceResult(name: checks[results.count].name, failure: failure))
     }
   }
   return results
@@ -106,6 +118,6 @@ do {
   show(columns)
   exit(columns.contains { !$0.failures.isEmpty } ? 1 : 0)
 } catch {
-  print("CUDA: \(error)")
+  FileHandle.standardError.write(Data("CUDA: \(error)\n".utf8))
   exit(1)
 }

@@ -128,7 +128,7 @@ struct AsynchronousCopyTests {
 
   @Test(
     "A box of a tensor, with every swizzle, in part outside of the tensor",
-    arguments: [Swizzle.none, .bytes32, .bytes64, .bytes128], [(0, 0), (-3, 5), (20, -2), (40, 60)])
+    arguments: [Swizzle.none, .bytes32, .bytes64, .bytes128], [(0, 0), (-8, 5), (32, -2), (40, 60)])
   func tensorLoad(_ swizzle: Swizzle, _ start: (Int, Int)) throws {
     let (columns, rows) = (40, 50)
     let inner = swizzle == .none ? 64 : swizzle.span / 2
@@ -159,6 +159,37 @@ struct AsynchronousCopyTests {
     }
   }
 
+  /// Elements of 16 bytes of a tensor.
+  private static let elementsOf16Bytes: [TensorElement: Int] = [
+    .u8: 16, .u16: 8, .f16: 8, .bf16: 8, .u32: 4, .s32: 4, .f32: 4, .tf32: 4, .u64: 2, .s64: 2, .f64: 2,
+  ]
+
+  @Test("A box begins at a multiple of 16 bytes of a row", arguments: TensorElement.allCases)
+  func alignment(_ element: TensorElement) throws {
+    let step = try #require(Self.elementsOf16Bytes[element])
+    let map = TensorMapFields(
+      address: 0, element: element, sizes: [step * 4, 4], strides: [64], box: [step * 2, 2])
+    for column in -18...18 {
+      let copy =
+        "mov.b64 %rd10, map0; cvta.param.u64 %rd11, %rd10;\n" + """
+          cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%r2], [%rd11, {\(column), 1}], [%r3];
+          """
+      let run = {
+        try Self.run(
+          Self.await(64, copy), input: [UInt8](repeating: 0, count: 256), outputByteCount: 4, maps: [map])
+      }
+      if column.isMultiple(of: step) {
+        _ = try run()
+        continue
+      }
+      let error = try #require(throws: SimulationError.self) { try run() }
+      guard case .misalignedBox(column, 16 / step, _, lane: 0) = error.reason else {
+        Issue.record("column \(column): \(error)")
+        continue
+      }
+    }
+  }
+
   @Test("A box far outside of a tensor is zeros, however long the strides")
   func farBox() throws {
     let map = TensorMapFields(address: 0, element: .u32, sizes: [16, 2], strides: [1 << 39], box: [16, 2])
@@ -181,7 +212,7 @@ struct AsynchronousCopyTests {
       address: 0, element: .u32, sizes: sizes, strides: strides, box: [8, 4, 2], swizzle: .bytes32)
     let copy = """
       mov.b64 %rd10, map0; cvta.param.u64 %rd11, %rd10;
-      cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%r2], [%rd11, {2, 1, 1}], [%r3];
+      cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%r2], [%rd11, {4, 1, 1}], [%r3];
       """
     let store = """
         @!%p1 bra DONE;
@@ -206,7 +237,7 @@ struct AsynchronousCopyTests {
         for x in 0..<8 {
           let (tx, ty, tz) = (16 + x, 3 + y, -1 + z)
           guard tx < sizes[0], ty < sizes[1], (0..<sizes[2]).contains(tz) else { continue }
-          expected[word(tx, ty, tz)] += UInt32(word(2 + x, 1 + y, 1 + z))
+          expected[word(tx, ty, tz)] += UInt32(word(4 + x, 1 + y, 1 + z))
         }
       }
     }

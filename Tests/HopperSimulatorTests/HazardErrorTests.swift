@@ -24,6 +24,19 @@ struct HazardErrorTests {
   /// Where `%r4` says that an mbarrier is.
   private static let mbarrier: UInt64 = 0x400 + 60000
 
+  /// Thread 0 stores a box of 1024 bytes that all threads have filled, and waits.
+  private static func boxStore(_ instruction: String) -> String {
+    """
+    shl.b32 %r8, %r1, 4; add.u32 %r8, %r8, %r2;
+    st.shared.v4.u32 [%r8], {%r1, %r1, %r1, %r1};
+    fence.proxy.async;
+    bar.sync 0;
+    @%p1 \(instruction) [%rd4, {-4, 60}], [%r2];
+    @%p1 cp.async.bulk.commit_group;
+    @%p1 cp.async.bulk.wait_group 0;
+    """
+  }
+
   static let faults: [Fault] = [
     Fault(
       kind: .outOfBounds, name: "shared memory, out of bounds", body: "st.shared.u32 [%r5+65280], %r1;",
@@ -41,6 +54,36 @@ struct HazardErrorTests {
       kind: .misaligned, name: "global memory, misaligned", body: "ld.global.v2.u32 {%r10, %r11}, [%rd1+8];",
       fault: ("+8", "+12"), site: "ld.global", says: ["0x100000000c", "multiple of 8"],
       address: 0x10_0000_000C),
+    Fault(
+      kind: .misaligned, name: "a load of a box of a tensor, misaligned",
+      body: HazardAsynchronousTests.barrier(1024)
+        + "@%p1 cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%r2], [%rd4, {4, 8}], [%r4];"
+        + HazardAsynchronousTests.wait,
+      fault: ("{4, 8}", "{2, 8}"), site: "cp.async.bulk.tensor.2d.shared",
+      says: ["warp 0", "lane 0", "innermost coordinate 2 is 8 bytes", "multiple of 16"],
+      address: 0x10_0000_0408),
+    Fault(
+      kind: .misaligned, name: "a multicast of a box, misaligned",
+      body: HazardAsynchronousTests.barrier(1024) + "mov.u16 %h1, 1;\n"
+        + "@%p1 cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster"
+        + " [%r2], [%rd4, {-32, 8}], [%r4], %h1;" + HazardAsynchronousTests.wait,
+      fault: ("{-32, 8}", "{-33, 8}"), site: "cp.async.bulk.tensor.2d.shared",
+      says: ["innermost coordinate -33 is -132 bytes", "multiple of 16"], address: 0x10_0000_037C),
+    Fault(
+      kind: .misaligned, name: "a store of a box, misaligned",
+      body: boxStore("cp.async.bulk.tensor.2d.global.shared::cta.bulk_group"),
+      fault: ("{-4, 60}", "{-3, 60}"), site: "cp.async.bulk.tensor.2d.global",
+      says: ["innermost coordinate -3 is -12 bytes", "multiple of 16"], address: 0x10_0000_1DF4),
+    Fault(
+      kind: .misaligned, name: "a reduction by a box, misaligned",
+      body: boxStore("cp.reduce.async.bulk.tensor.2d.global.shared::cta.add.bulk_group"),
+      fault: ("{-4, 60}", "{33, 60}"), site: "cp.reduce.async.bulk.tensor.2d.global",
+      says: ["innermost coordinate 33 is 132 bytes", "multiple of 16"], address: 0x10_0000_1E84),
+    Fault(
+      kind: .misaligned, name: "a prefetch of a box, misaligned",
+      body: "@%p1 cp.async.bulk.prefetch.tensor.2d.L2.global [%rd4, {4, 8}];",
+      fault: ("{4, 8}", "{5, 8}"), site: "cp.async.bulk.prefetch.tensor.2d",
+      says: ["innermost coordinate 5 is 20 bytes", "multiple of 16"], address: 0x10_0000_0414),
     Fault(
       kind: .arrivalOverflow, name: "more arrivals than expected",
       body: """

@@ -12,6 +12,16 @@ struct SimulatedGPUTests {
     #expect(check.run(on: SimulatedGPU()).failure == nil)
   }
 
+  @Test("What ends all use of a real device leaves this one as usable as before")
+  func afterFaults() throws {
+    let gpu = SimulatedGPU()
+    let faults = DeviceConformance.checks.filter(\.endsUseOfDevice)
+    #expect(faults.count == 2)
+    for check in faults + DeviceConformance.checks {
+      #expect(check.run(on: gpu).failure == nil, "\(check.name)")
+    }
+  }
+
   /// Adds `step` to each of 128 words, one thread each; `reach` words further than it says.
   private static let text = """
     .version 8.0

@@ -48,6 +48,7 @@ extension Interpreter {
         case .bulkCopy, .bulkReduce: try copyBulk(i, lanes, lane, warp, place)
         case .tensorLoad: try loadTensor(i, lanes, lane, warp, place)
         case .tensorStore: try storeTensor(i, lanes, lane, warp, place)
+        case .tensorPrefetch: try prefetchTensor(i, lanes, lane, warp, place)
         default: try storeRemote(i, lanes, lane, warp, place)
         }
       }

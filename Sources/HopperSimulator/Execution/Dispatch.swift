@@ -41,7 +41,8 @@ extension Interpreter {
       warp.wait(until: warp.time + UInt64(nanoseconds * launch.device.clock.value), .sleep)
       return .next
     case .asynchronousCopy, .asynchronousCopyGroup, .asynchronousCopyWait, .asynchronousCopyArrive, .bulkCopy,
-      .bulkReduce, .bulkGroup, .bulkWait, .tensorLoad, .tensorStore, .storeAsynchronous, .reduceAsynchronous:
+      .bulkReduce, .bulkGroup, .bulkWait, .tensorLoad, .tensorStore, .tensorPrefetch, .storeAsynchronous,
+      .reduceAsynchronous:
       return try executeAsynchronous(i, lanes, warp, place)
     case .matrixLoad, .matrixStore, .matrixTranspose: return try moveMatrices(i, lanes, warp, place)
     case .matrixMultiply: return try multiplyWarp(i, lanes, warp, place)

@@ -57,6 +57,9 @@ public struct SimulationError: Error, Sendable, CustomStringConvertible {
     case outOfBounds(space: String, address: UInt64, byteCount: Int, lane: Int)
     /// An address that is not a multiple of the access's size.
     case misaligned(space: String, address: UInt64, byteCount: Int, lane: Int)
+    /// A box of a tensor that does not begin at a multiple of 16 bytes along the innermost dimension; its address would
+    /// be this.
+    case misalignedBox(coordinate: Int, elementByteCount: Int, address: UInt64, lane: Int)
     /// Nothing can go on: each who waits, and for what.
     case deadlock([String])
     /// `trap`, or a failed assertion.
@@ -101,6 +104,9 @@ extension SimulationError.Reason: CustomStringConvertible {
       "lane \(lane): \(byteCount) bytes at \(Self.hexadecimal(address)) are outside of \(space) memory"
     case .misaligned(let space, let address, let byteCount, let lane):
       "lane \(lane): \(space) address \(Self.hexadecimal(address)) is not a multiple of \(byteCount)"
+    case .misalignedBox(let coordinate, let elementByteCount, _, let lane):
+      "lane \(lane): the box's innermost coordinate \(coordinate) is \(coordinate * elementByteCount) bytes, but must "
+        + "be a multiple of 16 bytes"
     case .deadlock(let waits): "deadlock:\n  " + waits.joined(separator: "\n  ")
     case .trap: "trap"
     case .badOperand(let text): text

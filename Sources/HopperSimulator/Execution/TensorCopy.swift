@@ -25,7 +25,16 @@ extension Interpreter {
     let start = (0..<map.rank).map { dimension in
       Int(Int32(bitPattern: lanes.word(unsafe lanes.vectors[Int(i.extra) + dimension], lane)))
     }
-    return TensorBox(map: map, start: start)
+    let box = TensorBox(map: map, start: start)
+    // A box begins at a multiple of 16 bytes (PTX ISA 5.5.3.1): as the tensor and its strides do too, that is up to the
+    // innermost coordinate. The ISA does not say what happens otherwise. An H100 ended loads and stores by an illegal
+    // instruction, as the conformance suite found; reductions and prefetches are taken to end alike.
+    if start[0] * map.element.byteCount % 16 != 0 {
+      let reason = SimulationError.Reason.misalignedBox(
+        coordinate: start[0], elementByteCount: map.element.byteCount, address: box.address, lane: lane)
+      throw error(reason, i, warp, place)
+    }
+    return box
   }
 
   /// Memory of a tensor map at a generic address.
@@ -38,6 +47,13 @@ extension Interpreter {
     case .shared: return unsafe sharedMemory(address & 0xFFFF_FFFF, TensorMapFields.byteCount, warp)
     default: return unsafe launch.memory.pointer(address, TensorMapFields.byteCount)
     }
+  }
+
+  /// L2 is as it was: only what a copy of the box would refuse is refused.
+  func prefetchTensor(
+    _ i: DecodedInstruction, _ lanes: LaneContext, _ lane: Int, _ warp: Warp, _ place: Int
+  ) throws(SimulationError) {
+    _ = try box(i, lanes, lane, warp, place)
   }
 
   func loadTensor(

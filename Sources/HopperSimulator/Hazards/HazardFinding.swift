@@ -89,7 +89,8 @@ extension HazardFinding {
     switch error.reason {
     case .outOfBounds(_, let address, _, _):
       self.init(.outOfBounds, kernel, place, address, "\(error.reason)")
-    case .misaligned(_, let address, _, _): self.init(.misaligned, kernel, place, address, "\(error.reason)")
+    case .misaligned(_, let address, _, _), .misalignedBox(_, _, let address, _):
+      self.init(.misaligned, kernel, place, address, "\(error.reason)")
     default: return nil
     }
   }

@@ -65,6 +65,7 @@ extension Decoder {
     }
     if form.has("wait_group") || form.has("wait_all") { return decodeWait() }
     if form.has("prefetch") && form.has("bulk") {
+      if form.has("tensor") { return decodeTensorPrefetch() }
       emit(.prefetch)
       return true
     }
@@ -161,25 +162,19 @@ extension Decoder {
   private mutating func decodeTensorCopy() -> Bool {
     let toGlobal = form["to"] == "global"
     let mapOperand = operands[toGlobal ? 0 : 1]
-    guard case .tensor(_, _, let coordinates) = mapOperand,
-      coordinates.count == form["rank"].flatMap({ Int($0.dropLast()) }),
-      let a = addressRow(operands[toGlobal ? 1 : 0]), let b = addressRow(mapOperand)
+    guard let a = addressRow(operands[toGlobal ? 1 : 0]), let b = addressRow(mapOperand),
+      let coordinates = coordinateRows(mapOperand)
     else { return false }
     let c = toGlobal ? a : addressRow(operands[2])
     let hasMask = form.has("multicast")
     let e = hasMask ? source(3, .u32) : a
     guard let c, let e else { return false }
-    var rows: [Int32] = []
-    for coordinate in coordinates {
-      guard let row = source(coordinate, .s32) else { return false }
-      rows.append(row)
-    }
     var reduction: AtomicOperation?
     if form.has("reduce") {
       guard let decoded = decodeReductionOperation() else { return false }
       reduction = decoded.0
     }
-    let (extra, count) = append(rows)
+    let (extra, count) = append(coordinates)
     emit(toGlobal ? .tensorStore : .tensorLoad) {
       $0.modifiers = hasMask ? 1 : 0
       // Of a store: 0 for a copy, else the reduction and 1.
@@ -188,6 +183,26 @@ extension Decoder {
       ($0.extra, $0.extraCount) = (extra, count)
     }
     return true
+  }
+
+  private mutating func decodeTensorPrefetch() -> Bool {
+    guard let b = addressRow(operands[0]), let coordinates = coordinateRows(operands[0]) else { return false }
+    let (extra, count) = append(coordinates)
+    emit(.tensorPrefetch) { ($0.b, $0.extra, $0.extraCount) = (b, extra, count) }
+    return true
+  }
+
+  /// The coordinates of a box, as many as the form has dimensions.
+  private mutating func coordinateRows(_ operand: Operand) -> [Int32]? {
+    guard case .tensor(_, _, let coordinates) = operand,
+      coordinates.count == form["rank"].flatMap({ Int($0.dropLast()) })
+    else { return nil }
+    var rows: [Int32] = []
+    for coordinate in coordinates {
+      guard let row = source(coordinate, .s32) else { return nil }
+      rows.append(row)
+    }
+    return rows
   }
 
   /// Generic addresses in `a` and, of a copy, `b`; of a replacement the value is in `b`, the dimension in `c`.

@@ -24,7 +24,7 @@ enum Opcode: UInt16 {
   case load, store, atomic, reduce, atomicVector, atomicWide, prefetch
   case asynchronousCopy, asynchronousCopyGroup, asynchronousCopyWait, asynchronousCopyArrive
   case storeAsynchronous, reduceAsynchronous
-  case bulkCopy, bulkReduce, tensorLoad, tensorStore, bulkGroup, bulkWait, tensorMapReplace
+  case bulkCopy, bulkReduce, tensorLoad, tensorStore, tensorPrefetch, bulkGroup, bulkWait, tensorMapReplace
   case matrixLoad, matrixStore, matrixTranspose
 
   // Barriers and order.

@@ -4,6 +4,13 @@ struct TensorBox {
   /// Of its first element, innermost first; may lie outside of the tensor.
   let start: [Int]
 
+  /// Global address of its first element, as if the tensor had no borders.
+  var address: UInt64 {
+    zip(start, [map.element.byteCount] + map.strides).reduce(map.address) { address, step in
+      address &+ UInt64(bitPattern: Int64(step.0 &* step.1))
+    }
+  }
+
   /// A row along the innermost dimension.
   struct Row {
     /// Bytes from the start of the box, as if nothing were swizzled.

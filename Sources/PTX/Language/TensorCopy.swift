@@ -25,8 +25,9 @@ public struct TensorMap<Element: MemoryElement> {
 }
 
 /// Copies of boxes of a tensor by the copy engine (TMA; PTX ISA 9.7.9.25.5): one thread issues them. Coordinates are
-/// those of the box's first element, innermost dimension first. Shared memory is aligned to 128 bytes, with a swizzle
-/// to eight of its rows.
+/// those of the box's first element, innermost dimension first; the innermost, times the bytes of an element, is a
+/// multiple of 16, also across a border (PTX ISA 5.5.3.1): else the device ends the kernel by an illegal instruction.
+/// Shared memory is aligned to 128 bytes, with a swizzle to eight of its rows.
 extension KernelBuilder {
   /// Loads a box into shared memory; the barrier counts the bytes of the whole box, those outside of the tensor,
   /// which become zeros, included.

@@ -16,7 +16,7 @@ struct TensorForms {
 
   private static let sizes = [12, 7, 5, 4, 3]
   private static let box = [8, 3, 2, 2, 2]
-  private static let start = [-2, 5, 1, 3, 1]
+  private static let start = [-4, 5, 1, 3, 1]
 
   /// Words from one element to the next in each dimension; rows end with 4 words that belong to nobody.
   private static var steps: [Int] {
