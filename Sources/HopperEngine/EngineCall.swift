@@ -10,6 +10,8 @@ struct EngineCall {
   let cache: CacheView
   let output: OutputView
   let variant: DecodeVariant
+  /// Number format of partial results.
+  let partialType: ElementType
 
   init(
     plan: AttentionPlan, queries: QueryView, cache: CacheView, output: OutputView,
@@ -19,6 +21,7 @@ struct EngineCall {
     self.queries = queries
     self.cache = cache
     self.output = output
+    partialType = options.partialType ?? output.output.view.elementType
     let mapsAreAllowed =
       options.usesTensorMaps && Self.fitsTensorMap(cache.latent) && Self.fitsTensorMap(cache.rope)
     variant = DecodeVariant(
@@ -65,7 +68,7 @@ struct EngineCall {
 
   /// The struct parameter of the kernels.
   func parameters(
-    _ tables: PlanTables, partials: PartialMemory, partialType: ElementType, arrivedBlocks: DeviceAddress?
+    _ tables: PlanTables, partials: PartialMemory, arrivedBlocks: DeviceAddress?
   ) throws(GPUDeviceError) -> KernelArgument {
     let fields = CallLayout.standard
     var call = CallBytes(byteCount: fields.layout.byteCount)

@@ -45,7 +45,7 @@ struct EngineState: ~Copyable {
     _ call: EngineCall, on device: any GPUDevice, _ options: HopperEngineOptions
   ) throws(HopperEngineError) {
     let tables = try tables(of: call, on: device, options)
-    try partials.reserve(rows: call.plan.partialRowCount, type: options.partialType, on: device)
+    try partials.reserve(rows: call.plan.partialRowCount, type: call.partialType, on: device)
     let decode = try decodeKernel(call.variant, on: device)
     let merges = !call.plan.mergeJobs.isEmpty
     let mergesInPlace = merges && options.secondStage == .sameLaunch
@@ -57,7 +57,7 @@ struct EngineState: ~Copyable {
     let (partials, stream) = (partials, device.defaultStream)
     try onDevice { () throws(GPUDeviceError) in
       let parameters = try call.parameters(
-        tables, partials: partials, partialType: options.partialType, arrivedBlocks: counter?.address)
+        tables, partials: partials, arrivedBlocks: counter?.address)
       let maps = try call.tensorMaps(device)
       try stream.launch(decode.kernel, launch, arguments: [parameters] + maps)
     }
@@ -69,7 +69,7 @@ struct EngineState: ~Copyable {
     mergeLaunch.allowsEarlyStart = true
     try onDevice { () throws(GPUDeviceError) in
       let parameters = try call.parameters(
-        tables, partials: partials, partialType: options.partialType, arrivedBlocks: nil)
+        tables, partials: partials, arrivedBlocks: nil)
       try stream.launch(merge.kernel, mergeLaunch, arguments: [parameters])
     }
   }
@@ -78,9 +78,10 @@ struct EngineState: ~Copyable {
     of call: EngineCall, on device: any GPUDevice, _ options: HopperEngineOptions
   ) throws(HopperEngineError) -> PlanTables {
     // Layers of a step pass the same plan: its arrays are the same memory, and compare at once.
-    if let tables, tables.plan == call.plan { return tables }
+    if let tables, tables.plan == call.plan, tables.partialType == call.partialType { return tables }
     let made = try PlanTables(
-      call.plan, blocksPerWorker: call.variant.cluster.blockCount, on: device, options)
+      call.plan, blocksPerWorker: call.variant.cluster.blockCount, on: device, options.mergeWay,
+      partialType: call.partialType)
     tables = made
     return made
   }

@@ -42,12 +42,11 @@ public struct FittedCosts: Sendable, Hashable, Codable {
     )
   }
 
-  /// The costs for a device by the vendor's name for it, as "NVIDIA H100 80GB HBM3"; those of the H100 where the table does
+  /// The costs of a device by the vendor's name for it, as "NVIDIA H100 80GB HBM3"; those of the H100 where the table does
   /// not have it.
-  public static func of(deviceName: String, _ sharing: KeySharing) -> FittedCosts {
-    let fitting = table.filter { $0.sharing == sharing }
-    let device = tableName(ofDevice: deviceName, in: fitting.map(\.device))
-    return fitting.first { $0.device == device } ?? table[0]
+  public static func ofDevice(_ name: String) -> [FittedCosts] {
+    let device = tableName(ofDevice: name, in: table.map(\.device))
+    return table.filter { $0.device == device }
   }
 }
 

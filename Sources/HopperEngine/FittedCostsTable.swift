@@ -2,13 +2,13 @@ extension FittedCosts {
   /// Nanoseconds, one row for each device and kind of request. Written by `mla fit --write`.
   public static let table = [
     FittedCosts(
-      device: "h100", sharing: .none, perPiece: 5352.1, perKeyTile: 3294.3, perPartialRow: 129.6,
+      device: "h100", sharing: .none, perPiece: 5857.3, perKeyTile: 3285.0, perPartialRow: 262.4,
       secondStage: 0.0),
     FittedCosts(
-      device: "h100", sharing: .l2, perPiece: 5883.3, perKeyTile: 1706.2, perPartialRow: 142.5,
+      device: "h100", sharing: .l2, perPiece: 6605.3, perKeyTile: 1801.7, perPartialRow: 275.5,
       secondStage: 0.0),
     FittedCosts(
-      device: "h100", sharing: .cluster, perPiece: 5556.9, perKeyTile: 1622.8, perPartialRow: 69.9,
+      device: "h100", sharing: .cluster, perPiece: 6619.9, perKeyTile: 1918.9, perPartialRow: 137.0,
       secondStage: 0.0),
     FittedCosts(
       device: "h800", sharing: .none, perPiece: 5352.1, perKeyTile: 3294.3, perPartialRow: 129.6,

@@ -46,8 +46,9 @@ public struct HopperEngineOptions: Sendable, Hashable {
   public var secondStage = SecondStage.sameLaunch
   /// Through what the threads of a block combine them. Plans that must not depend on the batch are combined in registers.
   public var mergeWay = MergeWay.automatic
-  /// Number format of partial results.
-  public var partialType = ElementType.float32
+  /// Number format of partial results: fp32, fp16 or bf16; nil for the output's. They are within the range of the cache's
+  /// numbers, and rounded as the output is.
+  public var partialType: ElementType?
   /// What was fastest for calls like a batch.
   public var choices = TunedChoice.table
   /// Whether tiles that lie in whole pages are loaded by TMA.
@@ -72,12 +73,17 @@ public final class HopperEngine: AttentionEngine {
   public let device: any GPUDevice
   /// How it works.
   public let options: HopperEngineOptions
+  /// Of `options.choices` those for the device, and what work costs on it: names are compared once, not in each run.
+  private let choices: [TunedChoice]
+  private let costs: [FittedCosts]
   private let state: Mutex<EngineState>
 
   /// An engine on a device.
   public init(device: any GPUDevice, options: HopperEngineOptions = HopperEngineOptions()) {
     self.device = device
     self.options = options
+    choices = TunedChoice.ofDevice(device.properties.name, in: options.choices)
+    costs = FittedCosts.ofDevice(device.properties.name)
     state = Mutex(EngineState())
   }
 
@@ -95,7 +101,7 @@ public final class HopperEngine: AttentionEngine {
       let sharing = KeySharing(
         batch, geometry, policy, options, choice: policy.isBatchInvariant ? nil : choice(batch, geometry),
         device.properties)
-      let costs = FittedCosts.of(deviceName: device.properties.name, sharing)
+      let costs = costs.first { $0.sharing == sharing } ?? FittedCosts.table[0]
       let planner = try Planner(
         policy: policy, workerCount: workerCount / sharing.blocksPerWorker,
         tileRows: HopperKernels.tileRows * sharing.blocksPerWorker, costModel: costs.costModel)
@@ -105,7 +111,7 @@ public final class HopperEngine: AttentionEngine {
 
   /// What was fastest for calls like this one.
   private func choice(_ batch: Batch, _ geometry: AttentionGeometry) -> TunedChoice? {
-    .nearest(batch, geometry, deviceName: device.properties.name, in: options.choices)
+    .nearest(batch, geometry, in: choices)
   }
 
   /// Computes attention for all rows of the plan's batch. It returns when the work is in the device's default stream.
@@ -121,7 +127,7 @@ public final class HopperEngine: AttentionEngine {
       try Self.check(plan.geometry)
       guard options.partialType != .float8 else {
         throw ProblemError(
-          .mismatch, "options.partialType", value: options.partialType.rawValue,
+          .mismatch, "options.partialType", value: ElementType.float8.rawValue,
           requirement: "must be fp32, fp16 or bf16")
       }
       try CallValidation.check(

@@ -16,14 +16,18 @@ struct MergeShares {
   /// One more than blocks, into `jobs`.
   private(set) var offsets: [Int] = [0]
 
-  init(_ plan: AttentionPlan, blockCount: Int, blocksPerWorker: Int, _ options: HopperEngineOptions) {
+  init(
+    _ plan: AttentionPlan, blockCount: Int, blocksPerWorker: Int, _ way: HopperEngineOptions.MergeWay,
+    partialType: ElementType
+  ) {
     let width = HopperKernels.latentWidth
     let partCount = Self.partCount(rows: plan.statistics.mergeRowCount, blockCount: blockCount)
     let columnCount = width / partCount
     func share(_ job: MergeJob, part: Int) -> Job {
       // Through shared memory, the order of sums depends on how many columns a block has, and so on the batch.
       let way =
-        plan.isBatchInvariant ? .registers : Self.way(job, columnCount: columnCount, options)
+        plan.isBatchInvariant
+        ? .registers : Self.way(way, job, columnCount: columnCount, partialType)
       return Job(job: job, columns: part * columnCount..<(part + 1) * columnCount, way: way)
     }
     guard partCount > 1 else {
@@ -83,14 +87,14 @@ struct MergeShares {
   /// How the threads of a block share a job, by how often they wait for memory: in registers once for each batch of pieces
   /// of as many rows as there are groups of threads; through shared memory once for each batch of as many pieces of a row,
   /// and about as long to combine what the groups have.
-  private static func way(_ job: MergeJob, columnCount: Int, _ options: HopperEngineOptions)
-    -> MergeRecord.Way
-  {
-    switch options.mergeWay {
+  private static func way(
+    _ way: HopperEngineOptions.MergeWay, _ job: MergeJob, columnCount: Int, _ partialType: ElementType
+  ) -> MergeRecord.Way {
+    switch way {
     case .registers: return .registers
     case .sharedMemory: return .sharedMemory
     case .automatic:
-      let groups = MergeKernel.threadCount / (columnCount * options.partialType.byteCount / 16)
+      let groups = MergeKernel.threadCount / (columnCount * partialType.byteCount / 16)
       let inRegisters =
         job.rowCount.dividedRoundingUp(by: groups) * job.partialCount.dividedRoundingUp(by: batch)
       let inSharedMemory = job.rowCount * (job.partialCount.dividedRoundingUp(by: batch * groups) + 1)

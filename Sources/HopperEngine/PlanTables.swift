@@ -6,6 +6,8 @@ import LatentAttention
 struct PlanTables {
   /// The plan.
   let plan: AttentionPlan
+  /// Number format of its partial results.
+  let partialType: ElementType
   /// Blocks that share the plan's workers.
   let blockCount: Int
   /// Offsets of the sections in the table, in numbers.
@@ -16,9 +18,11 @@ struct PlanTables {
   /// Writes the tables of a plan, each of whose pieces so many blocks run together: they are neighbours, and have 64 rows
   /// each.
   init(
-    _ plan: AttentionPlan, blocksPerWorker: Int, on device: any GPUDevice, _ options: HopperEngineOptions
+    _ plan: AttentionPlan, blocksPerWorker: Int, on device: any GPUDevice,
+    _ way: HopperEngineOptions.MergeWay, partialType: ElementType
   ) throws(HopperEngineError) {
     self.plan = plan
+    self.partialType = partialType
     let workerCount = min(device.properties.multiprocessorCount / blocksPerWorker, plan.workerCount)
     let blockCount = workerCount * blocksPerWorker
     self.blockCount = blockCount
@@ -34,7 +38,8 @@ struct PlanTables {
       let pieces = try Self.records(
         blockPieces.pieces, blockPieces.offsets, blockCount, wordCount: PieceRecord.wordCount
       ) { (piece) throws(ProblemError) in try Self.words(piece, of: plan) }
-      let shares = MergeShares(plan, blockCount: blockCount, blocksPerWorker: blocksPerWorker, options)
+      let shares = MergeShares(
+        plan, blockCount: blockCount, blocksPerWorker: blocksPerWorker, way, partialType: partialType)
       let jobs = try Self.records(
         shares.jobs, shares.offsets, blockCount, wordCount: MergeRecord.wordCount
       ) { (job) throws(ProblemError) in try Self.words(job, of: plan) }

@@ -32,21 +32,25 @@ public struct TunedChoice: Sendable, Hashable, Codable {
     self.cluster = cluster
   }
 
-  /// The choice in `choices` for the call that is most like a batch: least far in rows, requests and keys, each as a ratio;
+  /// Those of a device by the vendor's name for it; of the H100 where there are none.
+  static func ofDevice(_ name: String, in choices: [TunedChoice]) -> [TunedChoice] {
+    let device = tableName(ofDevice: name, in: choices.map(\.device))
+    return choices.filter { $0.device == device }
+  }
+
+  /// The choice in `choices`, all of one device, for the call that is most like a batch: least far in rows, requests and keys, each as a ratio;
   /// of equal ones the first. Rows and keys are those of a mean request. Nil for an empty batch, or where there is none of
-  /// that device and that way of loading.
+  /// that way of loading.
   static func nearest(
-    _ batch: Batch, _ geometry: AttentionGeometry, deviceName: String, in choices: [TunedChoice]
+    _ batch: Batch, _ geometry: AttentionGeometry, in choices: [TunedChoice]
   ) -> TunedChoice? {
-    let device = tableName(ofDevice: deviceName, in: choices.map(\.device))
     let hasBoxes = DecodeVariant.Loading(pageSize: batch.pageSize) != .rows
-    let fitting = choices.filter { $0.device == device && $0.hasBoxes == hasBoxes }
     let count = Double(batch.count)
     let rows = Double(batch.queryTokenCount) * Double(geometry.headCount) / count
     // As doubles: their sum may be too large.
     let keys = batch.keyLengths.reduce(0.0) { $0 + Double($1) } / count
     guard rows > 0 else { return nil }
-    return fitting.min {
+    return choices.lazy.filter { $0.hasBoxes == hasBoxes }.min {
       $0.distance(rows: rows, batch: count, keys: keys) < $1.distance(rows: rows, batch: count, keys: keys)
     }
   }

@@ -5,55 +5,109 @@ extension TunedChoice {
       device: "h100", rows: 16, batch: 1, keys: 1024, hasBoxes: false,
       pipeline: .twoWarpgroups, cluster: .none),
     TunedChoice(
+      device: "h100", rows: 16, batch: 1, keys: 8192, hasBoxes: false,
+      pipeline: .twoWarpgroups, cluster: .none),
+    TunedChoice(
       device: "h100", rows: 16, batch: 16, keys: 1024, hasBoxes: false,
-      pipeline: .fourWarpgroups, cluster: .none),
+      pipeline: .twoWarpgroups, cluster: .none),
+    TunedChoice(
+      device: "h100", rows: 16, batch: 16, keys: 8192, hasBoxes: false,
+      pipeline: .twoWarpgroups, cluster: .none),
     TunedChoice(
       device: "h100", rows: 16, batch: 128, keys: 1024, hasBoxes: false,
-      pipeline: .fourWarpgroups, cluster: .none),
+      pipeline: .twoWarpgroups, cluster: .none),
+    TunedChoice(
+      device: "h100", rows: 16, batch: 128, keys: 8192, hasBoxes: false,
+      pipeline: .twoWarpgroups, cluster: .none),
     TunedChoice(
       device: "h100", rows: 64, batch: 1, keys: 1024, hasBoxes: false,
+      pipeline: .twoWarpgroups, cluster: .none),
+    TunedChoice(
+      device: "h100", rows: 64, batch: 1, keys: 8192, hasBoxes: false,
       pipeline: .twoWarpgroups, cluster: .none),
     TunedChoice(
       device: "h100", rows: 64, batch: 16, keys: 1024, hasBoxes: false,
       pipeline: .twoWarpgroups, cluster: .none),
     TunedChoice(
+      device: "h100", rows: 64, batch: 16, keys: 8192, hasBoxes: false,
+      pipeline: .twoWarpgroups, cluster: .none),
+    TunedChoice(
       device: "h100", rows: 64, batch: 128, keys: 1024, hasBoxes: false,
       pipeline: .twoWarpgroups, cluster: .none),
     TunedChoice(
+      device: "h100", rows: 64, batch: 128, keys: 8192, hasBoxes: false,
+      pipeline: .twoWarpgroups, cluster: .none),
+    TunedChoice(
       device: "h100", rows: 128, batch: 1, keys: 1024, hasBoxes: false,
-      pipeline: .fourWarpgroups, cluster: .none),
+      pipeline: .twoWarpgroups, cluster: .synchronised),
+    TunedChoice(
+      device: "h100", rows: 128, batch: 1, keys: 8192, hasBoxes: false,
+      pipeline: .twoWarpgroups, cluster: .none),
     TunedChoice(
       device: "h100", rows: 128, batch: 16, keys: 1024, hasBoxes: false,
       pipeline: .twoWarpgroups, cluster: .none),
     TunedChoice(
-      device: "h100", rows: 128, batch: 128, keys: 1024, hasBoxes: false,
+      device: "h100", rows: 128, batch: 16, keys: 8192, hasBoxes: false,
       pipeline: .twoWarpgroups, cluster: .none),
     TunedChoice(
-      device: "h100", rows: 16, batch: 1, keys: 1024, hasBoxes: true,
+      device: "h100", rows: 128, batch: 128, keys: 1024, hasBoxes: false,
       pipeline: .fourWarpgroups, cluster: .none),
+    TunedChoice(
+      device: "h100", rows: 128, batch: 128, keys: 8192, hasBoxes: false,
+      pipeline: .fourWarpgroups, cluster: .none),
+    TunedChoice(
+      device: "h100", rows: 16, batch: 1, keys: 1024, hasBoxes: true,
+      pipeline: .twoWarpgroups, cluster: .none),
+    TunedChoice(
+      device: "h100", rows: 16, batch: 1, keys: 8192, hasBoxes: true,
+      pipeline: .twoWarpgroups, cluster: .none),
     TunedChoice(
       device: "h100", rows: 16, batch: 16, keys: 1024, hasBoxes: true,
       pipeline: .twoWarpgroups, cluster: .none),
     TunedChoice(
+      device: "h100", rows: 16, batch: 16, keys: 8192, hasBoxes: true,
+      pipeline: .twoWarpgroups, cluster: .none),
+    TunedChoice(
       device: "h100", rows: 16, batch: 128, keys: 1024, hasBoxes: true,
+      pipeline: .twoWarpgroups, cluster: .none),
+    TunedChoice(
+      device: "h100", rows: 16, batch: 128, keys: 8192, hasBoxes: true,
       pipeline: .fourWarpgroups, cluster: .none),
     TunedChoice(
       device: "h100", rows: 64, batch: 1, keys: 1024, hasBoxes: true,
-      pipeline: .fourWarpgroups, cluster: .none),
+      pipeline: .twoWarpgroups, cluster: .none),
+    TunedChoice(
+      device: "h100", rows: 64, batch: 1, keys: 8192, hasBoxes: true,
+      pipeline: .twoWarpgroups, cluster: .none),
     TunedChoice(
       device: "h100", rows: 64, batch: 16, keys: 1024, hasBoxes: true,
-      pipeline: .fourWarpgroups, cluster: .none),
+      pipeline: .twoWarpgroups, cluster: .none),
+    TunedChoice(
+      device: "h100", rows: 64, batch: 16, keys: 8192, hasBoxes: true,
+      pipeline: .twoWarpgroups, cluster: .none),
     TunedChoice(
       device: "h100", rows: 64, batch: 128, keys: 1024, hasBoxes: true,
-      pipeline: .fourWarpgroups, cluster: .none),
+      pipeline: .twoWarpgroups, cluster: .none),
+    TunedChoice(
+      device: "h100", rows: 64, batch: 128, keys: 8192, hasBoxes: true,
+      pipeline: .threeWarpgroups, cluster: .none),
     TunedChoice(
       device: "h100", rows: 128, batch: 1, keys: 1024, hasBoxes: true,
-      pipeline: .fourWarpgroups, cluster: .none),
+      pipeline: .twoWarpgroups, cluster: .synchronised),
+    TunedChoice(
+      device: "h100", rows: 128, batch: 1, keys: 8192, hasBoxes: true,
+      pipeline: .twoWarpgroups, cluster: .none),
     TunedChoice(
       device: "h100", rows: 128, batch: 16, keys: 1024, hasBoxes: true,
-      pipeline: .twoWarpgroups, cluster: .multicast),
+      pipeline: .twoWarpgroups, cluster: .none),
+    TunedChoice(
+      device: "h100", rows: 128, batch: 16, keys: 8192, hasBoxes: true,
+      pipeline: .twoWarpgroups, cluster: .none),
     TunedChoice(
       device: "h100", rows: 128, batch: 128, keys: 1024, hasBoxes: true,
-      pipeline: .twoWarpgroups, cluster: .multicast),
+      pipeline: .twoWarpgroups, cluster: .none),
+    TunedChoice(
+      device: "h100", rows: 128, batch: 128, keys: 8192, hasBoxes: true,
+      pipeline: .twoWarpgroups, cluster: .none),
   ]
 }

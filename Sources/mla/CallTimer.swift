@@ -41,23 +41,22 @@ struct SimulatedCallTimer: CallTimer {
 
 /// Runs each call several times on this machine's GPU and takes the median, by the GPU's clock.
 ///
-/// Before each run the GPU fills more memory than L2 holds: keys then come from DRAM, and what the host does to launch the
-/// run is done before the fill ends.
+/// Before each run the GPU reads more memory than L2 holds: keys then come from DRAM, and what the host does to launch the
+/// run is done before the GPU gets there.
 final class MeasuringCallTimer: CallTimer {
   let description: DeviceDescription
   private let device: CUDADevice
-  private let filled: DeviceMemory
+  private let sweep: CacheSweep
   private var engines: [HopperEngineOptions: HopperEngine] = [:]
   /// The tensors that were used last: variants of a call come one after the other.
   private var last: (shape: DecodeCall.Shape, call: DecodeCall)?
 
   private static let warmUps = 2
   private static let runs = 9
-  private static let filledByteCount = 256 << 20
 
   init() throws {
     device = try CUDADevice()
-    filled = try device.allocate(byteCount: max(Self.filledByteCount, 2 * device.properties.l2ByteCount))
+    sweep = try CacheSweep(device)
     let names = DeviceDescription.all.map(\.name)
     description =
       DeviceDescription(name: tableName(ofDevice: device.properties.name, in: names)) ?? .h100
@@ -78,7 +77,7 @@ final class MeasuringCallTimer: CallTimer {
     let stream = device.defaultStream
     let events = try (0..<Self.runs).map { _ in
       let (start, end) = (try device.makeEvent(), try device.makeEvent())
-      try stream.fill(filled.address, byteCount: filled.byteCount, with: 0)
+      try sweep.enqueue(on: stream)
       try stream.record(start)
       try call.enqueue(plan, on: engine)
       try stream.record(end)

@@ -19,7 +19,8 @@ struct HopperVariantOptions: ParsableArguments {
   @Option(help: "Where the Hopper engine merges.") var secondStage = HopperEngineOptions.SecondStage
     .sameLaunch
   @Option(help: "Through what the Hopper engine merges.") var merge = HopperEngineOptions.MergeWay.automatic
-  @Option(help: "Type of the Hopper engine's partial results.") var partials = ElementType.float32
+  @Option(help: "Type of the Hopper engine's partial results; the default is the output's.")
+  var partials: ElementType?
   @Option(
     help: "What was fastest for which calls, a JSON file of `mla tune`; the default is the engine's table.")
   var choices: String?
@@ -48,11 +49,12 @@ struct HopperVariantOptions: ParsableArguments {
 
   /// The options as they are given on a command line.
   var words: [String] {
-    let given = [("--pipeline", pipeline?.rawValue), ("--choices", choices)]
-      .compactMap { name, value in value.map { "\(name) \($0)" } }
+    let given = [
+      ("--pipeline", pipeline?.rawValue), ("--choices", choices), ("--partials", partials?.rawValue),
+    ]
+    .compactMap { name, value in value.map { "\(name) \($0)" } }
     return given + [
       "--cluster \(cluster.rawValue)", "--second-stage \(secondStage.rawValue)", "--merge \(merge.rawValue)",
-      "--partials \(partials.rawValue)",
     ]
   }
 }

@@ -178,7 +178,7 @@ extension FaultTests {
   static let faultsOfClusters = [
     clusterFault(
       "the other block is not told of a free place", places: 5,
-      #"@%is_first_lane[_0-9]* mbarrier\.arrive\.release\.cluster\.shared::cluster\.b64 _, \[%r\d+[+0-9]*\];"#,
+      #"@%is_first_lane[_0-9]* mbarrier\.arrive\.shared::cluster\.b64 _, \[%r\d+[+0-9]*\];"#,
       ""),
     clusterFault(
       "a block tells itself in place of the other", places: 1,

@@ -85,10 +85,15 @@ struct ProbabilityExchange<Element: DecodeElement> {
   let side: Int
   let thread: Value<U32>
 
-  /// Writes the probabilities of the warpgroup's tile where its ninth panel was, and tells the other warpgroup. What it
-  /// wrote to `maxima` before, it tells too.
-  func publish(_ probabilities: [[Value<Element.Pair>]]) {
+  /// Writes the probabilities of the warpgroup's tile where its ninth panel was.
+  func write(_ probabilities: [[Value<Element.Pair>]]) {
     memory.store(k, probabilities, tile: side, thread: thread)
+  }
+
+  /// Tells the other warpgroup of the probabilities, and of what was written to `maxima` before. The fence waits for what
+  /// the warp has written: products that were started before run meanwhile.
+  func tellOther() {
+    k.fenceAsyncProxy()
     k.arriveThreads(NamedBarrier.ofTile(side), count: 256)
   }
 
@@ -99,8 +104,8 @@ struct ProbabilityExchange<Element: DecodeElement> {
 }
 
 extension DecodeMemory {
-  /// Writes probabilities, from the tile's key `firstKey` on, where its ninth panel was, for products to come. `thread`
-  /// counts the threads of the warpgroup.
+  /// Writes probabilities, from the tile's key `firstKey` on, where its ninth panel was. `thread` counts the threads of the
+  /// warpgroup. A fence for the asynchronous proxy must follow, before whoever multiplies by them is told.
   func store(
     _ k: KernelBuilder, _ probabilities: [[Value<Element.Pair>]], tile: Int, firstKey: Int = 0,
     thread: Value<U32>
@@ -113,6 +118,5 @@ extension DecodeMemory {
       let place = target.element(row: row, column: lane / 16 * 8 + (firstKey + step * 16))
       k.storeMatrices(registers.map { $0.bits(as: B32.self) }, to: place)
     }
-    k.fenceAsyncProxy()
   }
 }

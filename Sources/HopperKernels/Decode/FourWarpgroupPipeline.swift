@@ -84,6 +84,7 @@ private struct ScoreKeeper<Element: DecodeElement> {
         softmax.publish(maxima, to: memory.maxima + 64 * side)
         softmax.publish(softmax.rowSums(), to: FourWarpgroupPipeline.sums(memory, side))
         memory.store(k, probabilities, tile: side, thread: thread)
+        k.fenceAsyncProxy()
         k.arriveThreads(NamedBarrier.ofTile(side), count: FourWarpgroupPipeline<Element>.meetingThreadCount)
       }
     }

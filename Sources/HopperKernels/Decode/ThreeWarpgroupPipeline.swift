@@ -117,6 +117,7 @@ private struct Consumer<Element: DecodeElement> {
       for index in raised.indices { corrections[index] = raised[index] }
       let probabilities = softmax.probabilities(scores, as: Element.Pair.self)
       memory.store(k, probabilities, tile: side, firstKey: Self.keyCount * half, thread: holder.thread)
+      k.fenceAsyncProxy()
       k.syncThreads(NamedBarrier.probabilities, count: 256)
     }
   }

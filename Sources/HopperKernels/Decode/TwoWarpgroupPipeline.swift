@@ -76,8 +76,10 @@ private struct Consumer<Element: DecodeElement> {
       let corrections = softmax.raise(to: maxima)
       softmax.publish(maxima, to: memory.maxima)
       let probabilities = softmax.probabilities(scores, as: Element.Pair.self)
-      exchange.publish(probabilities)
-      addOwn(probabilities, corrections)
+      exchange.write(probabilities)
+      startOwn(probabilities, corrections)
+      exchange.tellOther()
+      finishOwn()
     }
     k.if(hasOdd, isUniform: true) {
       exchange.waitForOther()
@@ -100,9 +102,11 @@ private struct Consumer<Element: DecodeElement> {
           let corrections = softmax.raise(to: maxima)
           softmax.publish(maxima, to: memory.maxima + 64)
           let probabilities = softmax.probabilities(scores, as: Element.Pair.self)
-          exchange.publish(probabilities)
+          exchange.write(probabilities)
           finishOther()
-          addOwn(probabilities, corrections)
+          startOwn(probabilities, corrections)
+          exchange.tellOther()
+          finishOwn()
         }
       },
       else: {
@@ -135,10 +139,16 @@ private struct Consumer<Element: DecodeElement> {
     }
   }
 
-  private func addOwn(_ probabilities: [[Value<Element.Pair>]], _ corrections: [Value<F32>]) {
+  /// Starts to add the own tile's values.
+  private func startOwn(_ probabilities: [[Value<Element.Pair>]], _ corrections: [Value<F32>]) {
     k.region("values") {
       valueProduct.rescale(by: corrections)
       valueProduct.start(probabilities)
+    }
+  }
+
+  private func finishOwn() {
+    k.region("values") {
       k.waitProducts(pending: 0)
       holder.release(tile: side)
     }

@@ -11,7 +11,7 @@ struct Compare: ParsableCommand {
       a key tile are simulated; what longer ones take is predicted from costs per piece, tile and partial row that are \
       fitted to simulated runs of the same variant, and marked with ~. Predictions are made for the simulated calls as well, \
       and --check of the predicted ones are simulated after all: the errors are printed. With --device cuda all calls run \
-      on this machine's GPU: the median of several runs, each after a fill that empties L2. Where someone has published a \
+      on this machine's GPU: the median of several runs, each after reads that empty L2. Where someone has published a \
       measurement of a call, it stands beside ours.
       """)
 

@@ -4,13 +4,13 @@ import LatentAttention
 
 /// One way for the Hopper engine to run a decode call: a column of `mla compare`.
 struct ComparedVariant: Sendable {
-  /// As in `wg2 multicast`: warpgroups, and what else differs from a lone block with fp32 partials.
+  /// As in `wg2 multicast`: warpgroups, and what else differs from a lone block with 16-bit partials.
   let name: String
   let options: HopperEngineOptions
 
   private init(
     _ pipeline: DecodeVariant.Pipeline, _ cluster: HopperEngineOptions.Cluster = .none,
-    partials: ElementType = .float32
+    partials: ElementType? = nil
   ) {
     var options = HopperEngineOptions()
     options.pipeline = pipeline
@@ -25,7 +25,7 @@ struct ComparedVariant: Sendable {
       }
     name =
       warpgroups + (cluster == .none ? "" : " \(cluster.rawValue)")
-      + (partials == .float32 ? "" : " \(partials.rawValue)")
+      + (partials.map { " \($0.rawValue)" } ?? "")
   }
 
   /// All that are compared. Types of partials differ in what they cost in the same way whatever the pipeline.
@@ -33,7 +33,7 @@ struct ComparedVariant: Sendable {
     DecodeVariant.Pipeline.allCases.map { ComparedVariant($0) }
     + [ComparedVariant(.twoWarpgroups, .sync)]
     + DecodeVariant.Pipeline.allCases.map { ComparedVariant($0, .multicast) }
-    + [ComparedVariant(.twoWarpgroups, partials: .bfloat16)]
+    + [ComparedVariant(.twoWarpgroups, partials: .float32)]
 
   /// How blocks share keys in a call of this shape.
   func sharing(_ shape: DecodeCall.Shape) -> KeySharing {
@@ -58,7 +58,7 @@ struct ComparedVariant: Sendable {
   /// Whether the engine runs such a plan in this way, and not as another variant does.
   func applies(to shape: DecodeCall.Shape, plan: AttentionPlan) -> Bool {
     switch options.cluster {
-    case .none, .automatic: options.partialType == .float32 || !plan.mergeJobs.isEmpty
+    case .none, .automatic: options.partialType == nil || !plan.mergeJobs.isEmpty
     case .sync: shape.rowTiles > 1
     case .multicast: shape.rowTiles > 1 && DecodeVariant.Loading(pageSize: shape.pageSize) != .rows
     }

@@ -42,7 +42,7 @@ struct Tune: ParsableCommand {
     try FileWriter.check(write, json)
     let timer = try device.timer(threads: threads)
     var comparison = VariantComparison(
-      timer, shapes, variants: ComparedVariant.all.filter { $0.options.partialType == .float32 },
+      timer, shapes, variants: ComparedVariant.all.filter { $0.options.partialType == nil },
       simulatedPairs: simulatedPairs)
     let progress = ProgressBar(label: "tune", total: shapes.count)
     var table = TextTable(
