@@ -149,6 +149,14 @@ def test_mistakes_have_types():
     assert isinstance(caught.value, ValueError) and caught.value.code == "out_of_range"
     with pytest.raises(latent_attention.Unavailable, match="no CUDA driver|no GPU"):
         latent_attention.Engine.hopper(device=99)
+    with pytest.raises(latent_attention.Unavailable, match="no CUDA driver|no GPU"):
+        latent_attention.Engine.hopper(device=99, memory="device")
+    with pytest.raises(latent_attention.InvalidArgument, match="memory = 'managed': must be one of host, device"):
+        latent_attention.Engine.hopper(memory="managed")
+    with pytest.raises(latent_attention.InvalidArgument, match="memory = 1: must be mla_memory_host with a simulated device"):
+        latent_attention.Engine.hopper(memory="device")
+    with pytest.raises(latent_attention.InvalidArgument, match="out is of type ndarray: must be a torch tensor.* on cuda:0"):
+        latent_attention._tensors.rank3(numpy.zeros((1, 1, 1), numpy.float32), "out", 0)
     problem = random_problem(2, 16, 1, False)
     plan = planned(latent_attention.Engine(), problem, 2)
     queries, cache = problem.queries.astype(numpy.float16), problem.cache.astype(numpy.float16)

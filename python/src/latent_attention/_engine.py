@@ -29,6 +29,8 @@ _pack_lists = struct.Struct("=6q").pack
 _pack_tensor = struct.Struct("=7q").pack
 _pack_append = struct.Struct("=34q").pack
 _run = library.mla_run
+#: Where tensors are, as `latent_attention.h` numbers it.
+_MEMORIES = ("host", "device")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,14 +56,27 @@ class Engine:
 
     def __init__(self, threads: int | None = None, instruction_set: str | None = None) -> None:
         name = None if instruction_set is None else instruction_set.encode()
+        self.device: int | None = None
         self._adopt(new_handle(library.mla_engine_create_cpu, _integer(threads or 0, "threads"), name))
 
     @classmethod
-    def hopper(cls, device: int | None = None, threads: int | None = None) -> Engine:
-        """An engine on a GPU, by its number, or on a simulated H100 for None. Tensors stay in host memory."""
+    def hopper(cls, device: int | None = None, threads: int | None = None, memory: str = "host") -> Engine:
+        """An engine on a GPU, by its number, or on a simulated H100 for None.
+
+        With ``memory="host"`` tensors are in host memory, and copied for each run. With ``"device"`` they are on that GPU: a
+        run is put into its default stream and returns at once. ``device`` is then also the engine's ``device``, None for
+        other engines.
+        """
+        if memory not in _MEMORIES:
+            raise InvalidArgument(f"memory = {memory!r}: must be one of {', '.join(_MEMORIES)}", "out_of_range")
         engine = cls.__new__(cls)
         number = -1 if device is None else _integer(device, "device")
-        engine._adopt(new_handle(library.mla_engine_create_hopper, number, 0, _integer(threads or 0, "threads")))
+        engine._adopt(
+            new_handle(
+                library.mla_engine_create_hopper, number, _MEMORIES.index(memory), _integer(threads or 0, "threads")
+            )
+        )
+        engine.device = number if memory == "device" else None
         return engine
 
     def _adopt(self, handle: ctypes.c_void_p) -> None:
@@ -91,12 +106,12 @@ class Engine:
         """Plans a batch, for any number of runs.
 
         Request ``i`` owns the query tokens ``query_offsets[i]:query_offsets[i + 1]`` and the pages
-        ``page_indices[page_offsets[i]:page_offsets[i + 1]]``. Lists are int32 tensors; ``page_offsets`` may be longer than
-        needed, page lists hold garbage past their last needed entry. ``pool_page_count`` None takes caches of any size that
+        ``page_indices[page_offsets[i]:page_offsets[i + 1]]``. Lists are int32 tensors, also on the engine's GPU, from where
+        they are copied; ``page_offsets`` may be longer than needed, page lists hold garbage past their last needed entry. ``pool_page_count`` None takes caches of any size that
         has all the pages needed.
         """
         lists = [
-            _tensors.indices(values, field)
+            _tensors.indices(values, field, self.device)
             for field, values in (
                 ("query_offsets", query_offsets), ("page_offsets", page_offsets), ("page_indices", page_indices),
                 ("key_lengths", key_lengths),
@@ -248,18 +263,18 @@ class Plan:
         options: Options | None = None,
     ) -> None:
         """As ``run``, into tensors that are given; ``lse`` may be None. The cache may be described already."""
-        rank3, written = _tensors.rank3, _tensors.written
+        rank3, written, device = _tensors.rank3, _tensors.written, self.engine.device
         missing = _tensors.MISSING
         status = _run(
             *self._handles,
             _pack_run(
-                *rank3(query_latent, "query_latent"),
-                *(missing if query_rope is None else rank3(query_rope, "query_rope")),
-                *(cache_latent if type(cache_latent) is tuple else rank3(cache_latent, "cache_latent")),
+                *rank3(query_latent, "query_latent", device),
+                *(missing if query_rope is None else rank3(query_rope, "query_rope", device)),
+                *(cache_latent if type(cache_latent) is tuple else rank3(cache_latent, "cache_latent", device)),
                 *(missing if cache_rope is None else cache_rope if type(cache_rope) is tuple
-                  else rank3(cache_rope, "cache_rope")),
-                *rank3(written(out, "out"), "out"),
-                *(missing if lse is None else _lse(written(lse, "lse"))),
+                  else rank3(cache_rope, "cache_rope", device)),
+                *rank3(written(out, "out"), "out", device),
+                *(missing if lse is None else _lse(written(lse, "lse"), device)),
                 base_two,
                 options.address if options else 0,
             ),
@@ -268,9 +283,9 @@ class Plan:
             check(status)
 
 
-def _lse(tensor: Any) -> tuple[int, ...]:
+def _lse(tensor: Any, device: int | None = None) -> tuple[int, ...]:
     """An LSE tensor `[token, head]` as one of rank 3."""
-    described = _tensors.describe(tensor, "lse")
+    described = _tensors.describe(tensor, "lse", device)
     if len(described.shape) != 2:
         raise InvalidArgument(f"lse.shape = {tuple(described.shape)}: must have 2 dimensions")
     if described.code != _tensors.ELEMENT_TYPES["float32"]:
@@ -336,13 +351,14 @@ def _rows(tensor: Any, field: str) -> tuple[int, ...]:
 
 
 _default_lock = threading.Lock()
-_default: Engine | None = None
+#: By GPU; None is the one on CPU threads.
+_defaults: dict[int | None, Engine] = {}
 
 
-def default_engine() -> Engine:
-    """The engine that the interfaces of other libraries use: all threads, started when first asked for."""
-    global _default
+def default_engine(device: int | None = None) -> Engine:
+    """The engine that the interfaces of other libraries use, started when first asked for: all threads, or for tensors on a
+    GPU, by its number."""
     with _default_lock:
-        if _default is None:
-            _default = Engine()
-        return _default
+        if device not in _defaults:
+            _defaults[device] = Engine() if device is None else Engine.hopper(device, memory="device")
+        return _defaults[device]

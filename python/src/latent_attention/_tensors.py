@@ -70,8 +70,10 @@ class Described(NamedTuple):
     owner: Any
 
 
-def describe(tensor: Any, field: str) -> Described:
-    """Describes a tensor in host memory."""
+def describe(tensor: Any, field: str, device: int | None = None) -> Described:
+    """Describes a tensor in host memory, or one in the memory of a CUDA device, by its number."""
+    if device is not None:
+        return _describe_on_device(tensor, field, device)
     if isinstance(tensor, numpy.ndarray):
         size = tensor.itemsize
         if any(stride % size for stride in tensor.strides):
@@ -97,8 +99,22 @@ def describe(tensor: Any, field: str) -> Described:
     )
 
 
-def rank3(tensor: Any, field: str) -> tuple[int, ...]:
-    """A tensor of rank 3 as the seven numbers of `mla_tensor`."""
+def _describe_on_device(tensor: Any, field: str, device: int) -> Described:
+    if is_torch(tensor):
+        if tensor.device.type != "cuda" or tensor.device.index != device:
+            raise InvalidArgument(f"{field} is on {tensor.device}: must be on cuda:{device}", "out_of_range")
+        return Described(tensor.data_ptr(), dtype_code(tensor.dtype), tensor.shape, tensor.stride(), tensor)
+    if hasattr(tensor, "__dlpack__") and not isinstance(tensor, numpy.ndarray):
+        return _describe_capsule(tensor, field, device)
+    raise InvalidArgument(
+        f"{field} is of type {type(tensor).__name__}: must be a torch tensor, or anything with __dlpack__, on cuda:{device}"
+    )
+
+
+def rank3(tensor: Any, field: str, device: int | None = None) -> tuple[int, ...]:
+    """A tensor of rank 3 as the seven numbers of `mla_tensor`; see `describe`."""
+    if device is not None:
+        return _pack_rank3(_describe_on_device(tensor, field, device), field)
     # The two common cases are written out: this is most of what Python adds to a call.
     kind = type(tensor)
     if kind is numpy.ndarray and tensor.ndim == 3:
@@ -114,7 +130,10 @@ def rank3(tensor: Any, field: str) -> tuple[int, ...]:
         first, second, last = tensor.stride()
         if 0 <= code < 4 and (last == 1 or width <= 1):
             return tensor.data_ptr(), code, outer, inner, width, first, second
-    described = describe(tensor, field)
+    return _pack_rank3(describe(tensor, field), field)
+
+
+def _pack_rank3(described: Described, field: str) -> tuple[int, ...]:
     if len(described.shape) != 3:
         raise InvalidArgument(f"{field}.shape = {tuple(described.shape)}: must have 3 dimensions")
     return pack(described, field)
@@ -142,8 +161,13 @@ def pack(described: Described, field: str) -> tuple[int, ...]:
 MISSING = (0, 0, 0, 0, 0, 0, 0)
 
 
-def indices(tensor: Any, field: str) -> numpy.ndarray:
-    """A list of int32 as a contiguous numpy array, over the same memory where that is contiguous."""
+def indices(tensor: Any, field: str, device: int | None = None) -> numpy.ndarray:
+    """A list of int32 as a contiguous numpy array, over the same memory where that is contiguous.
+
+    With a device, a torch tensor on it is copied, which waits for what writes it.
+    """
+    if device is not None and is_torch(tensor) and tensor.device.type == "cuda":
+        tensor = tensor.cpu()
     described = describe(tensor, field)
     if described.code != OTHER_TYPES["int32"]:
         raise InvalidArgument(f"Invalid dtype of {field}: expected int32, got {as_numpy(tensor).dtype}")
@@ -167,7 +191,7 @@ def empty(like: Any, shape: Sequence[int], dtype: Any = None) -> Any:
         torch = sys.modules["torch"]
         if isinstance(dtype, str):
             dtype = getattr(torch, dtype)
-        return torch.empty(shape, dtype=dtype or like.dtype)
+        return torch.empty(shape, dtype=dtype or like.dtype, device=like.device)
     if dtype is None:
         dtype = like.dtype if isinstance(like, numpy.ndarray) else as_numpy(like).dtype
     return numpy.empty(shape, dtype)
@@ -194,12 +218,20 @@ _capsule_pointer.restype = ctypes.c_void_p
 _capsule_pointer.argtypes = (ctypes.py_object, ctypes.c_char_p)
 
 
-def _describe_capsule(tensor: Any, field: str) -> Described:
+_CUDA_DEVICE = 2
+
+
+def _describe_capsule(tensor: Any, field: str, device: int | None = None) -> Described:
     # The capsule is not renamed to "used", so that it deletes what it holds when it goes.
     capsule = tensor.__dlpack__()
     content = _DLTensor.from_address(_capsule_pointer(capsule, b"dltensor"))
-    if content.device_type not in _HOST_DEVICES:
-        raise InvalidArgument(f"{field} is on device type {content.device_type}: must be in host memory", "out_of_range")
+    if device is None:
+        if content.device_type not in _HOST_DEVICES:
+            raise InvalidArgument(f"{field} is on device type {content.device_type}: must be in host memory", "out_of_range")
+    elif (content.device_type, content.device_id) != (_CUDA_DEVICE, device):
+        raise InvalidArgument(
+            f"{field} is on device {content.device_id} of type {content.device_type}: must be on cuda:{device}", "out_of_range"
+        )
     name = _DLPACK_TYPES.get((content.type_code, content.bits), "")
     shape = tuple(content.shape[: content.rank])
     if content.strides:

@@ -30,7 +30,8 @@ _BACKENDS = ("auto", "fa2", "fa3")
 class BatchMLAPagedAttentionWrapper:
     """Attention over a paged latent cache: ``plan`` once per decode step, ``run`` once per layer.
 
-    ``float_workspace_buffer`` is not used and may be None. With ``use_cuda_graph`` the four index tensors are the caller's,
+    ``float_workspace_buffer`` says where tensors are: on a GPU if it is, where runs are put into the default stream; it is
+    not used otherwise and may be None. With ``use_cuda_graph`` the four index tensors are the caller's,
     and ``plan`` copies into them; this engine reads what ``plan`` was given. ``backend`` chooses among FlashInfer's kernels;
     all its names but ``"cutlass"`` run this engine.
     """
@@ -48,6 +49,9 @@ class BatchMLAPagedAttentionWrapper:
         if backend not in _BACKENDS:
             raise InvalidArgument(f"backend={backend!r} is not supported: must be one of {', '.join(_BACKENDS)}")
         self.device = getattr(float_workspace_buffer, "device", "cpu")
+        self._gpu = self.device.index if getattr(self.device, "type", None) == "cuda" else None
+        if use_cuda_graph and self._gpu is not None:
+            raise InvalidArgument("use_cuda_graph=True is not supported on a GPU: the default stream cannot be captured")
         self._backend = backend
         self._use_cuda_graph = use_cuda_graph
         self._buffers = {
@@ -74,15 +78,15 @@ class BatchMLAPagedAttentionWrapper:
         """Plans a batch for the runs that follow. Index tensors are int32; ``kv_indptr`` may be longer than needed."""
         _check_types(q_data_type, kv_data_type, head_dim_ckv, head_dim_kpe)
         lists = {
-            "qo_indptr": _tensors.indices(qo_indptr, "qo_indptr"),
-            "kv_indptr": _tensors.indices(kv_indptr, "kv_indptr"),
-            "kv_indices": _tensors.indices(kv_indices, "kv_indices"),
-            "kv_len_arr": _tensors.indices(kv_len_arr, "kv_len_arr"),
+            "qo_indptr": _tensors.indices(qo_indptr, "qo_indptr", self._gpu),
+            "kv_indptr": _tensors.indices(kv_indptr, "kv_indptr", self._gpu),
+            "kv_indices": _tensors.indices(kv_indices, "kv_indices", self._gpu),
+            "kv_len_arr": _tensors.indices(kv_len_arr, "kv_len_arr", self._gpu),
         }
         _check_lists(**lists)
         buffers = self._checked_buffers(lists) if self._use_cuda_graph else []
         geometry = Geometry(num_heads, sm_scale, head_dim_ckv, head_dim_kpe)
-        self._plan = default_engine().plan(
+        self._plan = default_engine(self._gpu).plan(
             geometry, lists["qo_indptr"], lists["kv_indptr"], lists["kv_indices"], lists["kv_len_arr"], page_size,
             causal=causal,
         )
