@@ -21,7 +21,7 @@ struct EngineCall {
     self.queries = queries
     self.cache = cache
     self.output = output
-    partialType = options.partialType ?? output.output.view.elementType
+    partialType = options.partialType(of: plan, output: output.output.view.elementType)
     let mapsAreAllowed =
       options.usesTensorMaps && Self.fitsTensorMap(cache.latent) && Self.fitsTensorMap(cache.rope)
     variant = DecodeVariant(
@@ -81,7 +81,6 @@ struct EngineCall {
     try call.put(partials.output?.address, fields.partialOutput)
     try call.put(partials.lse?.address, fields.partialLSE)
     try call.put(tables.address(tables.pieces), fields.pieces)
-    try call.put(tables.address(tables.pieceOffsets), fields.pieceOffsets)
     try call.put(tables.address(tables.pages), fields.pages)
     try call.put(tables.address(tables.mergeJobs), fields.mergeJobs)
     try call.put(tables.address(tables.mergeOffsets), fields.mergeOffsets)

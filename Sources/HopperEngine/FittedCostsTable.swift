@@ -2,14 +2,14 @@ extension FittedCosts {
   /// Nanoseconds, one row for each device and kind of request. Written by `mla fit --write`.
   public static let table = [
     FittedCosts(
-      device: "h100", sharing: .none, perPiece: 5857.3, perKeyTile: 3285.0, perPartialRow: 262.4,
+      device: "h100", sharing: .none, perPiece: 6692.6, perKeyTile: 3222.8, perPartialRow: 118.2,
       secondStage: 0.0),
     FittedCosts(
-      device: "h100", sharing: .l2, perPiece: 6605.3, perKeyTile: 1801.7, perPartialRow: 275.5,
+      device: "h100", sharing: .l2, perPiece: 7553.0, perKeyTile: 1779.8, perPartialRow: 111.8,
       secondStage: 0.0),
     FittedCosts(
-      device: "h100", sharing: .cluster, perPiece: 6619.9, perKeyTile: 1918.9, perPartialRow: 137.0,
-      secondStage: 0.0),
+      device: "h100", sharing: .cluster, perPiece: 6926.7, perKeyTile: 1882.5, perPartialRow: 60.1,
+      secondStage: 534.2),
     FittedCosts(
       device: "h800", sharing: .none, perPiece: 5352.1, perKeyTile: 3294.3, perPartialRow: 129.6,
       secondStage: 0.0),

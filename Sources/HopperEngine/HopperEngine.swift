@@ -46,8 +46,7 @@ public struct HopperEngineOptions: Sendable, Hashable {
   public var secondStage = SecondStage.sameLaunch
   /// Through what the threads of a block combine them. Plans that must not depend on the batch are combined in registers.
   public var mergeWay = MergeWay.automatic
-  /// Number format of partial results: fp32, fp16 or bf16; nil for the output's. They are within the range of the cache's
-  /// numbers, and rounded as the output is.
+  /// Number format of partial results: fp32, fp16 or bf16; nil for what `partialType(of:output:)` says.
   public var partialType: ElementType?
   /// What was fastest for calls like a batch.
   public var choices = TunedChoice.table
@@ -56,6 +55,19 @@ public struct HopperEngineOptions: Sendable, Hashable {
 
   /// The defaults.
   public init() {}
+
+  /// The number format of a plan's partial results, where the outputs have this one.
+  ///
+  /// 16-bit outputs have partials of their own type: those are within its range, as are all means of keys, and are rounded as
+  /// the output is. Few partials are fp32, which costs nothing then: on an H100 up to 8 MB of them take no longer. Results
+  /// that must not depend on the batch cannot depend on how many there are.
+  public func partialType(of plan: AttentionPlan, output: ElementType) -> ElementType {
+    partialType
+      ?? (plan.isBatchInvariant || plan.partialRowCount <= Self.mostFullPartialRows ? .float32 : output)
+  }
+
+  /// Rows of 512 numbers: 8 MB in fp32.
+  private static let mostFullPartialRows = 4096
 }
 
 /// Runs plans on a Hopper GPU, real or simulated.

@@ -11,7 +11,7 @@ struct PlanTables {
   /// Blocks that share the plan's workers.
   let blockCount: Int
   /// Offsets of the sections in the table, in numbers.
-  let pieces, pieceOffsets, mergeJobs, mergeOffsets, pages: Int
+  let pieces, mergeJobs, mergeOffsets, pages: Int
   /// The table.
   let memory: DeviceMemory
 
@@ -33,17 +33,13 @@ struct PlanTables {
       defer { table += words }
       return table.count
     }
-    (pieces, pieceOffsets, mergeJobs, mergeOffsets) = try asProblem { () throws(ProblemError) in
+    (pieces, mergeJobs, mergeOffsets) = try asProblem { () throws(ProblemError) in
       let blockPieces = try BlockPieces(plan, blocksPerWorker: blocksPerWorker)
-      let pieces = try Self.records(
-        blockPieces.pieces, blockPieces.offsets, blockCount, wordCount: PieceRecord.wordCount
-      ) { (piece) throws(ProblemError) in try Self.words(piece, of: plan) }
+      let pieces = try Self.records(blockPieces, of: plan, blockCount)
       let shares = MergeShares(
         plan, blockCount: blockCount, blocksPerWorker: blocksPerWorker, way, partialType: partialType)
-      let jobs = try Self.records(
-        shares.jobs, shares.offsets, blockCount, wordCount: MergeRecord.wordCount
-      ) { (job) throws(ProblemError) in try Self.words(job, of: plan) }
-      return (append(pieces.words), append(pieces.offsets), append(jobs.words), append(jobs.offsets))
+      let jobs = try Self.records(shares, of: plan, blockCount)
+      return (append(pieces), append(jobs.words), append(jobs.offsets))
     }
     pages = append(plan.batch.pageIndices)
     memory = try onDevice { () throws(GPUDeviceError) in try device.upload(table) }
@@ -52,24 +48,48 @@ struct PlanTables {
   /// The address of a section.
   func address(_ section: Int) -> DeviceAddress { memory.address.advanced(by: 4 * section) }
 
-  /// Records of what each block does, and where each block's begin: block `b` has the shares `b`, `b + blockCount`, … that
-  /// offsets divide the work into.
-  private static func records<Work>(
-    _ work: [Work], _ offsets: [Int], _ blockCount: Int, wordCount: Int,
-    _ words: (Work) throws(ProblemError) -> [Int32]
+  /// Records of each block's first piece, then of the others.
+  private static func records(
+    _ pieces: BlockPieces, of plan: AttentionPlan, _ blockCount: Int
+  ) throws(ProblemError) -> [Int32] {
+    var firsts: [Int32] = []
+    var others: [Int32] = []
+    for block in 0..<blockCount {
+      let ofBlock = items(of: block, in: pieces.offsets, blockCount)
+      let otherCount = others.count / PieceRecord.wordCount
+      var first = PieceRecord.none
+      for (position, item) in ofBlock.enumerated() {
+        let record = try record(pieces.pieces[item], of: plan)
+        if position == 0 { first = record } else { others += record.words }
+      }
+      first.blockPieceCount = try word(ofBlock.count, "plan.pieces.count")
+      first.secondPiece = try word(blockCount + otherCount, "plan.pieces.count")
+      firsts += first.words
+    }
+    return firsts + others
+  }
+
+  /// Records of merge jobs, and where each block's begin.
+  private static func records(
+    _ shares: MergeShares, of plan: AttentionPlan, _ blockCount: Int
   ) throws(ProblemError) -> (words: [Int32], offsets: [Int32]) {
     var table: [Int32] = []
     var starts: [Int32] = [0]
     for block in 0..<blockCount {
-      for share in stride(from: block, to: offsets.count - 1, by: blockCount) {
-        for item in work[offsets[share]..<offsets[share + 1]] { table += try words(item) }
+      for item in items(of: block, in: shares.offsets, blockCount) {
+        table += try words(shares.jobs[item], of: plan)
       }
-      starts.append(try word(table.count / wordCount, "plan.pieces.count"))
+      starts.append(try word(table.count / MergeRecord.wordCount, "plan.mergeJobs.count"))
     }
     return (table, starts)
   }
 
-  private static func words(_ piece: Piece, of plan: AttentionPlan) throws(ProblemError) -> [Int32] {
+  /// What a block does: it has the shares `block`, `block + blockCount`, … that offsets divide the work into.
+  private static func items(of block: Int, in offsets: [Int], _ blockCount: Int) -> [Int] {
+    stride(from: block, to: offsets.count - 1, by: blockCount).flatMap { offsets[$0]..<offsets[$0 + 1] }
+  }
+
+  private static func record(_ piece: Piece, of plan: AttentionPlan) throws(ProblemError) -> PieceRecord {
     let batch = plan.batch
     // Not clamped: what later tokens see is counted from it.
     let visible =
@@ -81,8 +101,7 @@ struct PlanTables {
       keyEnd: try word(piece.keyEnd, "plan.pieces.keyEnd"),
       firstPage: try word(batch.pageOffsets[piece.request], "pageOffsets"),
       visibleKeyCount: try word(visible, "keyLengths"),
-      partialRow: try word(piece.partialRow ?? -1, "plan.pieces.partialRow")
-    ).words
+      partialRow: try word(piece.partialRow ?? -1, "plan.pieces.partialRow"))
   }
 
   private static func words(

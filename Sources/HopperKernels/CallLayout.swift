@@ -21,8 +21,8 @@ public struct CallLayout: Sendable {
   public let partialOutput: ParameterLayout.PointerField<U8>
   /// Their LSEs, in base 2.
   public let partialLSE: ParameterLayout.PointerField<F32>
-  /// `PieceRecord`s, and for each block the first of its own; one offset more than blocks.
-  public let pieces, pieceOffsets: ParameterLayout.PointerField<S32>
+  /// `PieceRecord`s: of each block's first piece, then of the others.
+  public let pieces: ParameterLayout.PointerField<S32>
   /// The page lists of all requests.
   public let pages: ParameterLayout.PointerField<S32>
   /// `MergeRecord`s, and for each block the first of its own; one offset more than blocks.
@@ -59,7 +59,6 @@ public struct CallLayout: Sendable {
     partialOutput = layout.pointer(to: U8.self)
     partialLSE = layout.pointer(to: F32.self)
     pieces = layout.pointer(to: S32.self)
-    pieceOffsets = layout.pointer(to: S32.self)
     pages = layout.pointer(to: S32.self)
     mergeJobs = layout.pointer(to: S32.self)
     mergeOffsets = layout.pointer(to: S32.self)

@@ -1,9 +1,12 @@
 import PTX
 
-/// A piece as kernels read it: eight 32-bit numbers.
+/// A piece as kernels read it: twelve 32-bit numbers, the last two unused.
+///
+/// A block finds its first piece under its own number, and there what else it has: looking that up elsewhere would take as
+/// long as the first tile.
 public struct PieceRecord: Sendable, Hashable {
   /// Numbers of a record.
-  public static let wordCount = 8
+  public static let wordCount = 12
 
   /// First query token of the request, in the whole batch.
   public var firstToken: Int32
@@ -21,6 +24,10 @@ public struct PieceRecord: Sendable, Hashable {
   public var visibleKeyCount: Int32
   /// Partial row of the first row; −1 for a piece that writes the output.
   public var partialRow: Int32
+  /// Of a block's first piece: the block's pieces, 0 if this is none.
+  public var blockPieceCount: Int32 = 0
+  /// Of a block's first piece: position of the second one's record, which the others' follow.
+  public var secondPiece: Int32 = 0
 
   /// A record.
   public init(
@@ -37,9 +44,18 @@ public struct PieceRecord: Sendable, Hashable {
     self.partialRow = partialRow
   }
 
+  /// No rows and no keys.
+  public static let none = PieceRecord(
+    firstToken: 0, firstRow: 0, rowCount: 0, keyStart: 0, keyEnd: 0, firstPage: 0, visibleKeyCount: 0,
+    partialRow: -1)
+
   /// The numbers in their order.
   public var words: [Int32] {
-    [firstToken, firstRow, rowCount, keyStart, keyEnd, firstPage, visibleKeyCount, partialRow]
+    [
+      firstToken, firstRow, rowCount, keyStart, keyEnd, firstPage, visibleKeyCount, partialRow,
+      blockPieceCount,
+      secondPiece, 0, 0,
+    ]
   }
 }
 
@@ -105,10 +121,13 @@ public struct MergeRecord: Sendable, Hashable {
 struct LoadedRecord {
   private let words: [Value<S32>]
 
-  /// Loads record `index` of so many numbers, 16 bytes a time.
-  init(_ k: KernelBuilder, _ records: Pointer<S32, Global>, _ index: Value<S32>, wordCount: Int) {
+  /// Loads some numbers of record `index`, 16 bytes a time.
+  init(
+    _ k: KernelBuilder, _ records: Pointer<S32, Global>, _ index: Value<S32>, wordCount: Int,
+    words loaded: Range<Int>
+  ) {
     let record = records + index * wordCount
-    words = stride(from: 0, to: wordCount, by: 4).flatMap {
+    words = stride(from: loaded.lowerBound, to: loaded.upperBound, by: 4).flatMap {
       k.load(record + $0, count: 4, isReadOnly: true)
     }
   }
@@ -124,7 +143,7 @@ struct LoadedPiece {
 
   init(_ k: KernelBuilder, _ call: ParameterStruct, _ index: Value<S32>) {
     let record = LoadedRecord(
-      k, call[CallLayout.standard.pieces], index, wordCount: PieceRecord.wordCount)
+      k, call[CallLayout.standard.pieces], index, wordCount: PieceRecord.wordCount, words: 0..<8)
     (firstToken, firstRow, rowCount, keyStart) = (record[0], record[1], record[2], record[3])
     (keyEnd, firstPage, visibleKeyCount, partialRow) = (record[4], record[5], record[6], record[7])
     tileCount = k.let("tile_count", (keyEnd - keyStart + 63) >> 6)

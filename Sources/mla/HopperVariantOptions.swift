@@ -19,7 +19,7 @@ struct HopperVariantOptions: ParsableArguments {
   @Option(help: "Where the Hopper engine merges.") var secondStage = HopperEngineOptions.SecondStage
     .sameLaunch
   @Option(help: "Through what the Hopper engine merges.") var merge = HopperEngineOptions.MergeWay.automatic
-  @Option(help: "Type of the Hopper engine's partial results; the default is the output's.")
+  @Option(help: "Type of the Hopper engine's partial results; the default is the output's, or fp32 for few.")
   var partials: ElementType?
   @Option(
     help: "What was fastest for which calls, a JSON file of `mla tune`; the default is the engine's table.")

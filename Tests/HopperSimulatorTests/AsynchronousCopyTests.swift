@@ -203,6 +203,34 @@ struct AsynchronousCopyTests {
     #expect(output == [UInt8](repeating: 0, count: 128))
   }
 
+  @Test(
+    "A store begins in the tensor or after it", arguments: [[0, 0], [16, 0], [0, 2], [-4, 0], [0, -1]])
+  func storeBeforeTensor(_ origin: [Int]) throws {
+    let map = TensorMapFields(address: 0, element: .u32, sizes: [16, 2], strides: [64], box: [4, 2])
+    let copy = """
+      @!%p1 bra DONE;
+      st.shared.u64 [%r2], 0; st.shared.u64 [%r2+8], 0; st.shared.u64 [%r2+16], 0; st.shared.u64 [%r2+24], 0;
+      fence.proxy.async.shared::cta;
+      mov.b64 %rd10, map0; cvta.param.u64 %rd11, %rd10;
+      cp.async.bulk.tensor.2d.global.shared::cta.bulk_group [%rd11, {\(origin[0]), \(origin[1])}], [%r2];
+      cp.async.bulk.commit_group;
+      cp.async.bulk.wait_group 0;
+      DONE:
+      """
+    let run = {
+      try Self.run(copy, input: [UInt8](repeating: 0, count: 128), outputByteCount: 4, maps: [map])
+    }
+    guard let dimension = origin.firstIndex(where: { $0 < 0 }) else {
+      _ = try run()
+      return
+    }
+    let error = try #require(throws: SimulationError.self) { try run() }
+    guard case .storeBeforeTensor(dimension, origin[dimension], _, lane: 0) = error.reason else {
+      Issue.record("\(error)")
+      return
+    }
+  }
+
   @Test("A box of three dimensions is stored only inside of the tensor, and reduced")
   func tensorStore() throws {
     let sizes = [20, 6, 5]

@@ -25,13 +25,13 @@ struct HazardErrorTests {
   private static let mbarrier: UInt64 = 0x400 + 60000
 
   /// Thread 0 stores a box of 1024 bytes that all threads have filled, and waits.
-  private static func boxStore(_ instruction: String) -> String {
+  private static func boxStore(_ instruction: String, at coordinates: String = "{-4, 60}") -> String {
     """
     shl.b32 %r8, %r1, 4; add.u32 %r8, %r8, %r2;
     st.shared.v4.u32 [%r8], {%r1, %r1, %r1, %r1};
     fence.proxy.async;
     bar.sync 0;
-    @%p1 \(instruction) [%rd4, {-4, 60}], [%r2];
+    @%p1 \(instruction) [%rd4, \(coordinates)], [%r2];
     @%p1 cp.async.bulk.commit_group;
     @%p1 cp.async.bulk.wait_group 0;
     """
@@ -71,9 +71,14 @@ struct HazardErrorTests {
       says: ["innermost coordinate -33 is -132 bytes", "multiple of 16"], address: 0x10_0000_037C),
     Fault(
       kind: .misaligned, name: "a store of a box, misaligned",
-      body: boxStore("cp.async.bulk.tensor.2d.global.shared::cta.bulk_group"),
-      fault: ("{-4, 60}", "{-3, 60}"), site: "cp.async.bulk.tensor.2d.global",
-      says: ["innermost coordinate -3 is -12 bytes", "multiple of 16"], address: 0x10_0000_1DF4),
+      body: boxStore("cp.async.bulk.tensor.2d.global.shared::cta.bulk_group", at: "{28, 60}"),
+      fault: ("{28, 60}", "{29, 60}"), site: "cp.async.bulk.tensor.2d.global",
+      says: ["innermost coordinate 29 is 116 bytes", "multiple of 16"], address: 0x10_0000_1E74),
+    Fault(
+      kind: .outOfBounds, name: "a store of a box that begins before the tensor",
+      body: boxStore("cp.async.bulk.tensor.2d.global.shared::cta.bulk_group", at: "{28, 60}"),
+      fault: ("{28, 60}", "{-4, 60}"), site: "cp.async.bulk.tensor.2d.global",
+      says: ["lane 0", "coordinate -4 of dimension 0"], address: 0x10_0000_1DF0),
     Fault(
       kind: .misaligned, name: "a reduction by a box, misaligned",
       body: boxStore("cp.reduce.async.bulk.tensor.2d.global.shared::cta.add.bulk_group"),

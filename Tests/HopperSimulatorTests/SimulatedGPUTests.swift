@@ -16,7 +16,7 @@ struct SimulatedGPUTests {
   func afterFaults() throws {
     let gpu = SimulatedGPU()
     let faults = DeviceConformance.checks.filter(\.endsUseOfDevice)
-    #expect(faults.count == 2)
+    #expect(faults.count == 4)
     for check in faults + DeviceConformance.checks {
       #expect(check.run(on: gpu).failure == nil, "\(check.name)")
     }

@@ -110,10 +110,11 @@ struct Loader<Element: DecodeElement> {
 
 /// Records what is done for each piece of the block, in order.
 func forEachPiece(_ k: KernelBuilder, _ call: ParameterStruct, _ body: (LoadedPiece) -> Void) {
-  let offsets = call[CallLayout.standard.pieceOffsets] + k.blockIndex()
-  let first = k.load(offsets, isReadOnly: true)
-  let end = k.load(offsets + 1, isReadOnly: true)
-  k.for("piece", from: first, to: end, isUniform: true) { index in
-    body(LoadedPiece(k, call, index))
+  let block = k.blockIndex().to(S32.self)
+  let ofBlock = LoadedRecord(
+    k, call[CallLayout.standard.pieces], block, wordCount: PieceRecord.wordCount, words: 8..<12)
+  let (count, second) = (ofBlock[0], ofBlock[1])
+  k.for("piece", from: 0, to: count, isUniform: true) { index in
+    body(LoadedPiece(k, call, k.select(index == 0, block, second + index - 1)))
   }
 }

@@ -54,10 +54,24 @@ struct DecodeParts<Element: DecodeElement> {
       }
       roles.warpgroup(scores == nil ? 2 : 3, "load", registers: .decrease(to: loaderRegisters)) {
         Loader(k, call, memory, variant, boxes: boxes).run()
+        fetchMergeJobs()
         k.launchDependents()
       }
     }
     memory.pair?.leave()
+  }
+
+  /// Has L2 fetch the block's merge jobs while the last tiles are multiplied. The offsets stay in L1.
+  private func fetchMergeJobs() {
+    let fields = CallLayout.standard
+    k.if(call[fields.arrivedBlocks].address64() != 0, isUniform: true) {
+      let offsets = call[fields.mergeOffsets] + k.blockIndex()
+      let (first, end) = (k.load(offsets, isReadOnly: true), k.load(offsets + 1, isReadOnly: true))
+      let job = k.let("job", first + (k.threadIndex() % 128).to(S32.self))
+      k.when(job < end) {
+        k.prefetch(call[fields.mergeJobs] + job * MergeRecord.wordCount, to: .l2)
+      }
+    }
   }
 
   /// The second stage in the same launch, once all blocks have done their pieces.

@@ -121,7 +121,8 @@ struct LoadedJob {
 
   init(_ k: KernelBuilder, _ call: ParameterStruct, _ index: Value<S32>) {
     let record = LoadedRecord(
-      k, call[CallLayout.standard.mergeJobs], index, wordCount: MergeRecord.wordCount)
+      k, call[CallLayout.standard.mergeJobs], index, wordCount: MergeRecord.wordCount,
+      words: 0..<MergeRecord.wordCount)
     (firstToken, firstRow, rowCount) = (record[0], record[1], record[2])
     (partialRow, partialStride, partialCount) = (record[3], record[4], record[5])
     (firstColumn, columnCount, way) = (record[6], record[7], record[8])

@@ -60,6 +60,8 @@ public struct SimulationError: Error, Sendable, CustomStringConvertible {
     /// A box of a tensor that does not begin at a multiple of 16 bytes along the innermost dimension; its address would
     /// be this.
     case misalignedBox(coordinate: Int, elementByteCount: Int, address: UInt64, lane: Int)
+    /// A store of a box that begins before its tensor along a dimension; its address would be this.
+    case storeBeforeTensor(dimension: Int, coordinate: Int, address: UInt64, lane: Int)
     /// Nothing can go on: each who waits, and for what.
     case deadlock([String])
     /// `trap`, or a failed assertion.
@@ -107,6 +109,9 @@ extension SimulationError.Reason: CustomStringConvertible {
     case .misalignedBox(let coordinate, let elementByteCount, _, let lane):
       "lane \(lane): the box's innermost coordinate \(coordinate) is \(coordinate * elementByteCount) bytes, but must "
         + "be a multiple of 16 bytes"
+    case .storeBeforeTensor(let dimension, let coordinate, _, let lane):
+      "lane \(lane): a box is stored at coordinate \(coordinate) of dimension \(dimension), but must begin in the tensor or "
+        + "after it"
     case .deadlock(let waits): "deadlock:\n  " + waits.joined(separator: "\n  ")
     case .trap: "trap"
     case .badOperand(let text): text

@@ -87,7 +87,7 @@ extension HazardFinding {
   init?(_ error: SimulationError, kernel: String) {
     guard let place = error.place else { return nil }
     switch error.reason {
-    case .outOfBounds(_, let address, _, _):
+    case .outOfBounds(_, let address, _, _), .storeBeforeTensor(_, _, let address, _):
       self.init(.outOfBounds, kernel, place, address, "\(error.reason)")
     case .misaligned(_, let address, _, _), .misalignedBox(_, _, let address, _):
       self.init(.misaligned, kernel, place, address, "\(error.reason)")

@@ -4,7 +4,7 @@ import LatentAttention
 
 /// One way for the Hopper engine to run a decode call: a column of `mla compare`.
 struct ComparedVariant: Sendable {
-  /// As in `wg2 multicast`: warpgroups, and what else differs from a lone block with 16-bit partials.
+  /// As in `wg2 multicast`: warpgroups, and what else differs from a lone block with the default partials.
   let name: String
   let options: HopperEngineOptions
 
@@ -58,7 +58,9 @@ struct ComparedVariant: Sendable {
   /// Whether the engine runs such a plan in this way, and not as another variant does.
   func applies(to shape: DecodeCall.Shape, plan: AttentionPlan) -> Bool {
     switch options.cluster {
-    case .none, .automatic: options.partialType == nil || !plan.mergeJobs.isEmpty
+    case .none, .automatic:
+      options.partialType == nil
+        || HopperEngineOptions().partialType(of: plan, output: shape.elementType) != options.partialType
     case .sync: shape.rowTiles > 1
     case .multicast: shape.rowTiles > 1 && DecodeVariant.Loading(pageSize: shape.pageSize) != .rows
     }

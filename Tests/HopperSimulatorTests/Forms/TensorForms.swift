@@ -17,6 +17,8 @@ struct TensorForms {
   private static let sizes = [12, 7, 5, 4, 3]
   private static let box = [8, 3, 2, 2, 2]
   private static let start = [-4, 5, 1, 3, 1]
+  /// Of stores, which must not begin before the tensor.
+  private static let startOfStore = [8, 5, 1, 3, 1]
 
   /// Words from one element to the next in each dimension; rows end with 4 words that belong to nobody.
   private static var steps: [Int] {
@@ -34,7 +36,7 @@ struct TensorForms {
   }
 
   /// Each element of the box, in order: its place in the tensor's words, or nil outside.
-  private static func places(_ rank: Int) -> [Int?] {
+  private static func places(_ rank: Int, from start: [Int] = start) -> [Int?] {
     (0..<box[..<rank].reduce(1, *)).map { index in
       var (rest, place) = (index, 0)
       for dimension in 0..<rank {
@@ -47,7 +49,7 @@ struct TensorForms {
     }
   }
 
-  private static func coordinates(_ rank: Int) -> String {
+  private static func coordinates(_ rank: Int, from start: [Int] = start) -> String {
     "{" + start[..<rank].map { String($0) }.joined(separator: ", ") + "}"
   }
 
@@ -168,12 +170,13 @@ struct TensorForms {
     let (tile, hint) = (
       suffix.contains("tile") ? ".tile" : "", suffix.contains("hint") ? ".L2::cache_hint" : ""
     )
+    let coordinates = Self.coordinates(rank, from: Self.startOfStore)
     let kernel = Self.stored(
       rank,
-      "cp.async.bulk.tensor.\(rank)d.global.shared::cta\(tile).bulk_group\(hint) [%rd4, \(Self.coordinates(rank))], [%r2]\(hint.isEmpty ? "" : ", %rd20");"
+      "cp.async.bulk.tensor.\(rank)d.global.shared::cta\(tile).bulk_group\(hint) [%rd4, \(coordinates)], [%r2]\(hint.isEmpty ? "" : ", %rd20");"
     )
     var expected = kernel.input
-    for (index, place) in Self.places(rank).enumerated() {
+    for (index, place) in Self.places(rank, from: Self.startOfStore).enumerated() {
       if let place { expected[place] = UInt32(3 * index + 5) }
     }
     #expect(try kernel() == expected)
