@@ -1,3 +1,5 @@
+import Synchronization
+
 /// The instruction table: one row for each form that the language can write, the simulator executes and the
 /// clock times. Everything else about an instruction's spelling is derived from here.
 ///
@@ -19,6 +21,22 @@ public enum InstructionForms {
 
   /// The form of an instruction spelled so with so many operands; nil when the table has none.
   public static func decode(_ spelling: String, operandCount: Int) -> DecodedForm? {
+    let lookup = Lookup(spelling: spelling, operandCount: operandCount)
+    if let known = known.withLock({ $0[lookup] }) { return known }
+    guard let form = find(spelling, operandCount: operandCount) else { return nil }
+    known.withLock { $0[lookup] = form }
+    return form
+  }
+
+  private struct Lookup: Hashable {
+    var spelling: String
+    var operandCount: Int
+  }
+
+  /// What has been found: a kernel has few spellings, and most of them often.
+  private static let known = Mutex<[Lookup: DecodedForm]>([:])
+
+  private static func find(_ spelling: String, operandCount: Int) -> DecodedForm? {
     let parts = spelling.split(separator: ".")
     guard let mnemonic = parts.first, let rows = rowsByMnemonic[String(mnemonic)] else { return nil }
     let modifiers = Array(parts.dropFirst())
