@@ -1,18 +1,8 @@
-import PTX
-
 /// Kernels of MLA decode for Hopper, written in the kernel language: they know PTX and no device.
 ///
 /// A pipeline (`Decode`) says which warpgroup does what; the parts it is put together from (`Blocks`) load tiles, multiply,
 /// keep the running softmax and write results. `Merge` is the second stage of split-KV.
 public enum HopperKernels {
-  /// All kernels that an engine may ask for.
-  public static func all() throws(KernelError) -> [Kernel] {
-    var kernels: [Kernel] = []
-    for variant in DecodeVariant.all { kernels.append(try DecodeKernel(variant).kernel) }
-    for type in StorageFormat.halves { kernels.append(try MergeKernel(elementType: type).kernel) }
-    return kernels
-  }
-
   /// Rows of queries and keys of a tile, as a `wgmma` has them.
   public static let tileRows = 64
   /// Width of the latent part, which is also the value.

@@ -18,7 +18,8 @@ struct ListKernels: ParsableCommand {
     var table = TextTable(columns: [
       .text("kernel"), .number("threads"), .number("dynamic shared bytes"), .number("instructions"),
     ])
-    for kernel in try HopperKernels.all() {
+    for kernel in HopperKernel.all {
+      let kernel = try kernel.record()
       let threads = kernel.function.directives.requiredThreads?.reduce(1, *) ?? 0
       table.append([
         kernel.function.name, "\(threads)", "\(kernel.dynamicSharedByteCount)", "\(instructionCount(kernel))",
@@ -38,11 +39,10 @@ struct PrintKernel: ParsableCommand {
   @Argument(help: "The kernel's name.") var name: String
 
   func run() throws {
-    let kernels = try HopperKernels.all()
-    guard let kernel = kernels.first(where: { $0.function.name == name }) else {
+    guard let kernel = HopperKernel.all.first(where: { $0.description == name }) else {
       throw ValidationError("no kernel \(name); `mla kernels list` has all names")
     }
-    print(kernel.module.description, terminator: "")
+    print(try kernel.record().module.description, terminator: "")
   }
 }
 
@@ -58,7 +58,7 @@ struct CheckKernels: ParsableCommand {
   @Argument(help: "Only kernels whose name contains this.") var name: String?
 
   func run() throws {
-    let kernels = try HopperKernels.all().filter { name.map($0.function.name.contains) ?? true }
+    let kernels = HopperKernel.all.filter { name.map($0.description.contains) ?? true }
     guard !kernels.isEmpty else {
       throw ValidationError("no kernel \(name ?? ""); `mla kernels list` has all names")
     }
@@ -69,6 +69,7 @@ struct CheckKernels: ParsableCommand {
     ])
     var isClean = true
     for kernel in kernels {
+      let kernel = try kernel.record()
       let report = try ptxas.assemble(kernel.module.description)
       let usage = report.usage(of: kernel.function.name) ?? FunctionUsage(name: kernel.function.name)
       let spilled = usage.spillStoreByteCount + usage.spillLoadByteCount

@@ -10,9 +10,12 @@ public struct MergeKernel: Sendable {
   /// that the plan has workers.
   public let kernel: Kernel
 
+  /// The name of the kernel for outputs in a 16-bit type or fp32.
+  static func name(elementType: StorageFormat) -> String { "mla_merge_\(elementType.label)" }
+
   /// Records the kernel for outputs in a 16-bit type or fp32.
   public init(elementType: StorageFormat) throws(KernelError) {
-    kernel = try Kernel("mla_merge_\(elementType.label)", .threads(Self.threadCount)) { k in
+    kernel = try Kernel(Self.name(elementType: elementType), .threads(Self.threadCount)) { k in
       let call = k.parameter("call", CallLayout.standard.layout)
       let memory = MergeMemory(
         over: k.dynamicShared(B32.self, count: MergeMemory.byteCount / 4, alignment: 16))
