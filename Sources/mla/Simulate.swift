@@ -26,8 +26,9 @@ struct Simulate: ParsableCommand {
   @Option(help: "Planning policy.") var policy = PolicyName.balanced
   @OptionGroup var variant: HopperVariantOptions
   @Option(help: "Threads that simulate; the default is all processors.") var threads: Int?
-  @Option(help: "Write a trace of the first four blocks for ui.perfetto.dev.") var trace: String?
-  @Option(help: "Draw what the first block did as an SVG file.") var timeline: String?
+  @Option(help: "Write a trace of the first four blocks of each launch for ui.perfetto.dev.") var trace:
+    String?
+  @Option(help: "Draw what the first block of each launch did as an SVG file.") var timeline: String?
   @Option(help: "First and last cycle that are drawn, as 20000,34000; the default is all.") var cycles:
     CommaList<Int>?
   @Option(help: "Write the result to a JSON file.") var json: String?
@@ -64,20 +65,24 @@ struct Simulate: ParsableCommand {
       work: CallWork(call.batch, geometry: call.geometry, elementType: type))
     for launch in launches { print(launch.report) }
     print(result.description)
-    if let first = launches.first?.report, let events = first.trace {
-      if let trace { try FileWriter.write(events.json, to: trace) }
-      if let timeline {
-        let all = [0, Int(clamping: first.cycles)]
-        let ends = cycles?.values ?? all
-        let figure = events.timeline(
-          title: "\(first.kernel) on \(first.device), simulated: block 0", cycles: ends[0]..<ends[1])
-        try FileWriter.write(figure.svg().document, to: timeline)
-      }
-    }
+    try write(launches)
     if let json { try JSONOutput.write(result, to: json) }
     let findings = simulated.takeFindings()
     for finding in findings { print(finding) }
     if !findings.isEmpty { throw ExitCode.failure }
+  }
+
+  /// Writes the trace and the drawing, where they are wanted.
+  private func write(_ launches: [SimulatedLaunch]) throws {
+    guard let events = launches.trace else { return }
+    if let trace { try FileWriter.write(events.json, to: trace) }
+    if let timeline {
+      let ends = cycles?.values ?? [0, launches.cycles]
+      let kernels = launches.map(\.kernel).joined(separator: ", ")
+      let figure = events.timeline(
+        title: "\(kernels) on \(device.description), simulated: block 0", cycles: ends[0]..<ends[1])
+      try FileWriter.write(figure.svg().document, to: timeline)
+    }
   }
 
   private var shape: DecodeCall.Shape {

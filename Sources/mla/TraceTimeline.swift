@@ -1,11 +1,23 @@
 import HopperSimulator
 import Reports
 
+extension [SimulatedLaunch] {
+  /// From the first block's start to the last one's end, by the device's clock.
+  var cycles: Int { Int((seconds * (first?.report.clock ?? 0) * 1e9).rounded()) }
+
+  /// What was written down of all of them; nil where that was not asked for.
+  var trace: LaunchTrace? {
+    guard let trace = first?.report.trace else { return nil }
+    return count == 1 ? trace : LaunchTrace(joining: self)
+  }
+}
+
 extension LaunchTrace {
-  /// A picture of some cycles of the first traced block: the units of its multiprocessor, and one warp of each warpgroup.
+  /// A picture of some cycles of the first block, of each launch: the units of its multiprocessor, and one warp of each
+  /// warpgroup.
   func timeline(title: String, cycles: Range<Int>) -> Timeline {
-    let process = tracks.first?.process ?? 0
-    let lanes = tracks.indices.filter { tracks[$0].process == process && isShown(tracks[$0].name) }
+    let processes = Set(tracks.filter { $0.name.hasPrefix("CTA 0 ") }.map(\.process))
+    let lanes = tracks.indices.filter { processes.contains(tracks[$0].process) && isShown(tracks[$0].name) }
     return Timeline(
       title: title, unit: "cycles", lanes: lanes.map { Timeline.Lane(name: tracks[$0].name, bars: bars($0)) },
       range: Double(cycles.lowerBound)...Double(cycles.upperBound))

@@ -13,7 +13,7 @@ final class GridRun {
   /// When its blocks could start; nil before.
   private(set) var startTime: UInt64?
   private var countsAtStart = MemorySystem.Counts()
-  private var recorder = TraceRecorder()
+  private var recorder = TraceRecorder(MemorySystem.Counts())
   /// Hazards of clusters that have ended.
   private var log = FindingLog()
 
@@ -27,6 +27,7 @@ final class GridRun {
   func begin(at time: UInt64, _ counts: MemorySystem.Counts) {
     startTime = time
     countsAtStart = counts
+    recorder = TraceRecorder(counts)
     let size = launch.configuration.cluster.count
     let sets = max(1, launch.processorCount / size)
     let needed = min(sets, launch.clusterGrid.count)
@@ -124,7 +125,11 @@ final class GridRun {
       interpreters)
     report.findings = findings
     for interpreter in interpreters { log.merge(interpreter.lateFindings.log) }
-    if launch.trace != nil { report.trace = recorder.trace(interpreters, launch.program.regions) }
+    if launch.trace != nil {
+      var trace = recorder.trace(interpreters, launch.program.regions)
+      trace.move(by: -Int64(start))
+      report.trace = trace
+    }
     return report
   }
 }

@@ -1,5 +1,5 @@
 /// What happened in a launch, for a time-line: a track for each warp, with its regions and waits, tracks of units and
-/// counters.
+/// counters. Cycles count from when the launch's first block could start.
 public struct LaunchTrace: Sendable, Hashable {
   /// What a slice shows.
   public enum Category: String, Sendable, Hashable {
@@ -55,6 +55,37 @@ public struct LaunchTrace: Sendable, Hashable {
   public private(set) var counters: [Counter] = []
 
   init() {}
+
+  /// Traces of several launches as one, whose cycles count from when the first one's first block could start. The names of
+  /// processes begin with the launch's kernel.
+  public init(joining launches: [SimulatedLaunch]) {
+    let start = launches.map(\.start).min() ?? .zero
+    for launch in launches {
+      guard var trace = launch.report.trace else { continue }
+      trace.move(by: Int64(((launch.start - start) / .seconds(1) * launch.report.clock * 1e9).rounded()))
+      let (firstProcess, firstTrack) = (processes.count, tracks.count)
+      processes += trace.processes.map { "\(launch.kernel): \($0)" }
+      tracks += trace.tracks.map { Track(process: firstProcess + $0.process, name: $0.name) }
+      for var slice in trace.slices {
+        slice.track += firstTrack
+        slices.append(slice)
+      }
+      for var counter in trace.counters {
+        counter.process += firstProcess
+        counters.append(counter)
+      }
+    }
+  }
+
+  /// Moves everything by so many cycles.
+  mutating func move(by cycles: Int64) {
+    func moved(_ time: UInt64) -> UInt64 { UInt64(Int64(time) + cycles) }
+    for index in slices.indices {
+      slices[index].start = moved(slices[index].start)
+      slices[index].end = moved(slices[index].end)
+    }
+    for index in counters.indices { counters[index].time = moved(counters[index].time) }
+  }
 
   mutating func addProcess(_ name: String) -> Int {
     processes.append(name)

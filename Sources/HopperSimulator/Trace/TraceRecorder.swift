@@ -8,7 +8,10 @@ struct TraceRecorder {
   }
 
   private var memorySamples: [MemorySample] = []
-  private var lastCounts = MemorySystem.Counts()
+  private var lastCounts: MemorySystem.Counts
+
+  /// Nothing yet, of a launch before which memory has moved so much.
+  init(_ counts: MemorySystem.Counts) { lastCounts = counts }
 
   /// Notes what memory has moved in a window that begins at a time.
   mutating func sample(_ counts: MemorySystem.Counts, from time: UInt64) {
