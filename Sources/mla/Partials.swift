@@ -28,6 +28,20 @@ struct Partials: ParsableCommand {
     var outputError = 0.0
     var outputErrorShareOfBound = 0.0
     var lseError = 0.0
+
+    private enum CodingKeys: CodingKey {
+      case inputs, partials, outputError, outputErrorShareOfBound, lseError
+    }
+
+    func encode(to encoder: any Encoder) throws {
+      var values = encoder.container(keyedBy: CodingKeys.self)
+      try values.encode(inputs, forKey: .inputs)
+      // A null too.
+      try values.encode(partials, forKey: .partials)
+      try values.encode(outputError, forKey: .outputError)
+      try values.encode(outputErrorShareOfBound, forKey: .outputErrorShareOfBound)
+      try values.encode(lseError, forKey: .lseError)
+    }
   }
 
   func validate() throws {
