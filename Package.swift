@@ -99,10 +99,15 @@ let package = Package(
       name: "HopperEngineTests",
       dependencies: ["HopperEngine", "HopperSimulator", "GPUDevice", "LatentAttention", "TestSupport"],
       swiftSettings: checked),
+    .target(
+      name: "FakeDriverSupport", dependencies: ["GPUDevice"], path: "Tests/FakeDriverSupport",
+      exclude: ["Driver"], swiftSettings: checked),
     .testTarget(
       name: "GPUDeviceTests",
-      dependencies: ["GPUDevice", "GPUDeviceConformance", "PTX", "AssemblerTools", "AssemblerSupport"],
-      exclude: ["FakeDriver"], swiftSettings: checked),
+      dependencies: [
+        "GPUDevice", "GPUDeviceConformance", "PTX", "AssemblerTools", "AssemblerSupport", "FakeDriverSupport",
+      ],
+      swiftSettings: checked),
     .testTarget(
       name: "HopperSimulatorTests",
       dependencies: [
@@ -114,7 +119,9 @@ let package = Package(
       name: "LatentAttentionCTests",
       dependencies: ["LatentAttentionC", "LatentAttentionHeader", "LatentAttention", "TestSupport"],
       exclude: ["Programs"], swiftSettings: checked),
-    .testTarget(name: "CommandTests", dependencies: ["mla"], swiftSettings: checked),
+    .testTarget(
+      name: "CommandTests", dependencies: ["mla", "AssemblerSupport", "FakeDriverSupport", "HopperEngine"],
+      swiftSettings: checked),
   ],
   cLanguageStandard: .gnu17
 )

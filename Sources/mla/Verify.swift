@@ -11,10 +11,11 @@ struct Verify: ParsableCommand {
     discussion: """
       Runs a fixed list of awkward cases first, then random ones; the planning policies take turns. A failure prints \
       the command that runs that one case again, and the exit status is 1. Cases that the engine is not made for are \
-      passed over and counted. What a simulated device notices, such as a race, is a failure.
+      passed over and counted. What a simulated device notices, such as a race, is a failure. After a failure of the \
+      device itself no more cases are run: a GPU does nothing right from then on.
       """)
 
-  @Option(help: "Random cases, after the awkward ones.") var cases = 100
+  @Option(help: "Random cases, after the awkward ones.") var cases = Self.defaultCases
   @Option(help: "Seed of the random cases.") var seed: UInt64 = 1
   @Option(name: .customLong("case"), help: "Run only this case, counted from 0 with the awkward ones.")
   var only: Int?
@@ -25,9 +26,12 @@ struct Verify: ParsableCommand {
   @OptionGroup var choice: EngineChoice
   @Option(help: "Write the result to a JSON file.") var json: String?
 
+  private static let defaultCases = 100
+
   func validate() throws {
     try mla.validate("--cases", cases, in: 0...maximumCount)
-    if let only { try mla.validate("--case", only, in: 0...maximumCount) }
+    if let only { try mla.validate("--case", only, in: 0...CaseRecipe.awkward.count + cases - 1) }
+    if let type { try choice.options.validate("--type", type) }
   }
 
   func run() throws {
@@ -46,17 +50,15 @@ struct Verify: ParsableCommand {
           seed: seed, index: index - awkward.count,
           options: VerificationOptions(elementType: type, headCount: heads))
       let policy = PolicyName.allCases[index % PolicyName.allCases.count]
-      if let outcome = try check(recipe, on: chosen, policy: policy.policy) {
-        summary.add(outcome.comparison, of: recipe, passed: outcome.passed)
-        if !outcome.passed {
-          print(
-            "FAILED case \(index), policy \(policy.rawValue): \(recipe)\n  \(outcome)\n  again: \(command(index))"
-          )
-        }
-      } else {
-        summary.passedOver += 1
+      let outcome = try check(recipe, on: chosen, policy: policy.policy)
+      summary.add(outcome, of: recipe)
+      if outcome.failed {
+        print(
+          "FAILED case \(index), policy \(policy.rawValue): \(recipe)\n  \(outcome)\n  again: \(command(index))"
+        )
       }
       progress.update(summary.cases + summary.passedOver)
+      if case .deviceFailed = outcome { break }
     }
     progress.finish()
     print(summary.description, terminator: "")
@@ -64,41 +66,58 @@ struct Verify: ParsableCommand {
     if summary.failures > 0 { throw ExitCode.failure }
   }
 
-  /// How a case came out.
-  private struct Outcome: CustomStringConvertible {
-    var comparison: Comparison
-    var findings: [any LaunchFinding]
-
-    var passed: Bool { comparison.passed && findings.isEmpty }
-
-    var description: String {
-      ([comparison.description] + findings.prefix(5).map(\.description)).joined(separator: "\n  ")
-    }
-  }
-
-  /// Nil for a case that is passed over.
   private func check(
     _ recipe: CaseRecipe, on chosen: ChosenEngine, policy: any PlanningPolicy
-  ) throws -> Outcome? {
+  ) throws -> CaseOutcome {
     let problem = try VerificationCase(recipe)
     if let maximumPairs, CallWork.pairs(problem.batch, geometry: problem.geometry) > maximumPairs {
-      return nil
+      return .passedOver
     }
     do {
       let plan = try chosen.engine.plan(problem.batch, geometry: problem.geometry, policy: policy)
       try chosen.engine.run(plan, queries: problem.queries, cache: problem.cache, output: problem.output)
     } catch HopperEngineError.problem {
-      return nil
+      return .passedOver
+    } catch HopperEngineError.device(let error) {
+      return .deviceFailed(error)
     }
-    return Outcome(comparison: try problem.check(), findings: chosen.device?.takeFindings() ?? [])
+    return .compared(try problem.check(), findings: chosen.device?.takeFindings() ?? [])
   }
 
   /// The command line that runs one case alone.
   private func command(_ index: Int) -> String {
     var words = ["mla verify --seed \(seed) --case \(index)"]
+    if cases != Self.defaultCases { words.append("--cases \(cases)") }
     if let type { words.append("--type \(type.rawValue)") }
     if let heads { words.append("--heads \(heads)") }
     return (words + choice.words).joined(separator: " ")
+  }
+}
+
+/// How a case came out.
+enum CaseOutcome: CustomStringConvertible {
+  /// The engine is not made for it, or it is too large.
+  case passedOver
+  /// What the oracle says of the results, and what the device has noticed.
+  case compared(Comparison, findings: [any LaunchFinding])
+  /// There are no results.
+  case deviceFailed(GPUDeviceError)
+
+  var failed: Bool {
+    switch self {
+    case .passedOver: false
+    case .compared(let comparison, let findings): !comparison.passed || !findings.isEmpty
+    case .deviceFailed: true
+    }
+  }
+
+  var description: String {
+    switch self {
+    case .passedOver: "passed over"
+    case .compared(let comparison, let findings):
+      ([comparison.description] + findings.prefix(5).map(\.description)).joined(separator: "\n  ")
+    case .deviceFailed(let error): "\(error); no other case is run after it"
+    }
   }
 }
 
@@ -112,6 +131,14 @@ struct VerificationSummary: Encodable {
     var outputErrorShareOfBound = 0.0
     var lseError = 0.0
     var lseErrorShareOfBound = 0.0
+
+    mutating func add(_ comparison: Comparison) {
+      rows += comparison.rowCount
+      outputError = max(outputError, comparison.outputError)
+      outputErrorShareOfBound = max(outputErrorShareOfBound, comparison.outputErrorShare)
+      lseError = max(lseError, comparison.lseError)
+      lseErrorShareOfBound = max(lseErrorShareOfBound, comparison.lseErrorShare)
+    }
   }
 
   let engine: String
@@ -121,7 +148,7 @@ struct VerificationSummary: Encodable {
   private(set) var cases = 0
   private(set) var failures = 0
   /// Cases that the engine is not made for, or that are too large.
-  var passedOver = 0
+  private(set) var passedOver = 0
   private(set) var byType: [String: Worst] = [:]
 
   init(engine: String, isa: String, threads: Int, seed: UInt64) {
@@ -131,16 +158,16 @@ struct VerificationSummary: Encodable {
     self.seed = seed
   }
 
-  mutating func add(_ comparison: Comparison, of recipe: CaseRecipe, passed: Bool) {
+  mutating func add(_ outcome: CaseOutcome, of recipe: CaseRecipe) {
+    if case .passedOver = outcome {
+      passedOver += 1
+      return
+    }
     cases += 1
-    if !passed { failures += 1 }
+    if outcome.failed { failures += 1 }
     var worst = byType[recipe.elementType.rawValue, default: Worst()]
     worst.cases += 1
-    worst.rows += comparison.rowCount
-    worst.outputError = max(worst.outputError, comparison.outputError)
-    worst.outputErrorShareOfBound = max(worst.outputErrorShareOfBound, comparison.outputErrorShare)
-    worst.lseError = max(worst.lseError, comparison.lseError)
-    worst.lseErrorShareOfBound = max(worst.lseErrorShareOfBound, comparison.lseErrorShare)
+    if case .compared(let comparison, _) = outcome { worst.add(comparison) }
     byType[recipe.elementType.rawValue] = worst
   }
 

@@ -164,7 +164,7 @@ import Testing
   }
 
   @Test func verifyRunsOneCaseAlone() throws {
-    let run = try CommandRun("verify", "--case", "95", "--cases", "0", "--type", "fp32")
+    let run = try CommandRun("verify", "--case", "95", "--cases", "50", "--type", "fp32")
     #expect(run.status == 0, "\(run.errors)")
     #expect(run.output.contains(" 1 cases"))
   }
@@ -285,6 +285,9 @@ import Testing
     (["bench", "--engine", "hopper", "--isa", "avx2"], 64),
     (["replay", "--engine", "hopper", "--type", "fp32"], 64),
     (["verify", "--engine", "hopper", "--isa", "avx2"], 64),
+    (["verify", "--engine", "hopper", "--type", "fp32"], 64), (["verify", "--case", "100000"], 64),
+    (["verify", "--case", "-1"], 64), (["kernels", "ptx", "mla_merge_fp32"], 64),
+    (["kernels", "ptx", ""], 64),
   ])
   func badInputHasAStatusAndAMessage(arguments: [String], status: Int) throws {
     let run = try CommandRun(list: arguments)

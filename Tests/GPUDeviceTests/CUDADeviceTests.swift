@@ -1,3 +1,4 @@
+import FakeDriverSupport
 import Foundation
 import GPUDevice
 import Testing

@@ -1,3 +1,4 @@
+import FakeDriverSupport
 import GPUDevice
 import Testing
 

@@ -1,5 +1,6 @@
 import AssemblerSupport
 import AssemblerTools
+import FakeDriverSupport
 import GPUDevice
 import GPUDeviceConformance
 import PTX

@@ -234,7 +234,8 @@ CUresult cuLaunchKernelEx(const CUlaunchConfig *launch, CUfunction function, voi
         else if (*extra == (void *)2) size = *(size_t *)extra[1];
         else return INVALID_VALUE;
     }
-    char hex[1024] = "";
+    char hex[2 * 4096 + 1] = "";
+    if (size > 4096) return INVALID_VALUE;
     for (size_t i = 0; i < size; i++) snprintf(hex + 2 * i, 3, "%02x", buffer[i]);
     record("parameters %s", hex);
     if (!strcmp(function->name, "faulty")) fault = ILLEGAL_ADDRESS;

@@ -2,18 +2,21 @@ import Foundation
 import GPUDevice
 
 /// A `libcuda.so.1` that records what it is asked; its source is beside this file.
-final class FakeDriver {
+package final class FakeDriver {
   /// The library's file.
-  let path: String
+  package let path: String
+  /// Variables with which a process finds this library in place of the system's.
+  package let environment: [String: String]
   private let folder: URL
 
   /// Compiles the library by clang, which comes with Swift.
-  init(deviceCount: Int = 1, isOld: Bool = false) throws {
+  package init(deviceCount: Int = 1, isOld: Bool = false) throws {
     folder = FileManager.default.temporaryDirectory.appendingPathComponent("fake-driver-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    environment = ["LD_LIBRARY_PATH": folder.path]
     path = folder.appendingPathComponent("libcuda.so.1").path
     let source = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-      .appendingPathComponent("FakeDriver/libcuda.c").path
+      .appendingPathComponent("Driver/libcuda.c").path
     let calls = folder.appendingPathComponent("calls").path
     try Data().write(to: URL(fileURLWithPath: calls))
     let clang = Process()
@@ -31,10 +34,10 @@ final class FakeDriver {
   }
 
   /// The device of the library.
-  func device() throws(GPUDeviceError) -> CUDADevice { try CUDADevice(library: path) }
+  package func device() throws(GPUDeviceError) -> CUDADevice { try CUDADevice(library: path) }
 
   /// What the library was asked since this was last called, a line each.
-  func takeCalls() throws -> [String] {
+  package func takeCalls() throws -> [String] {
     let file = folder.appendingPathComponent("calls")
     let text = try String(contentsOf: file, encoding: .utf8)
     try Data().write(to: file)
