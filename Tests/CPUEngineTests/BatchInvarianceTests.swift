@@ -54,10 +54,11 @@ import Testing
         engine.plan(batch, geometry: geometry, policy: policy),
         queries: QueryView(combined: queryTensor.view, geometry: geometry), cache: verificationCase.cache,
         output: OutputView(output: output.rows, lse: lse.rows))
+      withExtendedLifetime(queryTensor) {}
       return requests.indices.map { request in
         (batch.queryOffsets[request]..<batch.queryOffsets[request + 1]).flatMap { token in
           (0..<heads).flatMap {
-            (output.view.row(token, $0) + lse.view.row(token, $0)).map(\.bitPattern)
+            (output.row(token, $0) + lse.row(token, $0)).map(\.bitPattern)
           }
         }
       }

@@ -46,6 +46,7 @@ struct CodedProblem {
 
   /// Runs, and holds every row against the oracle. Where products are in bf16, values were rounded to it once.
   func check(on engine: CPUEngine) throws {
+    defer { withExtendedLifetime(owners) {} }
     try engine.run(
       engine.plan(batch, geometry: geometry), queries: queries, cache: cache, output: output)
     let oracle = try Oracle(batch: batch, geometry: geometry, queries: queries, cache: cache)

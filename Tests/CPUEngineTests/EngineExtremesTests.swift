@@ -26,10 +26,11 @@ import Testing
             cache: CacheView(latent: cache.view, rope: nil),
             output: OutputView(output: output.rows, lse: lse.rows))
           for head in 0..<2 {
-            #expect(output.view.row(0, head).allSatisfy { $0.isNaN }, "\(set), \(type), \(plan.pieces.count)")
-            #expect(lse.view.row(0, head).allSatisfy { $0.isNaN }, "\(set), \(type), \(plan.pieces.count)")
+            #expect(output.row(0, head).allSatisfy { $0.isNaN }, "\(set), \(type), \(plan.pieces.count)")
+            #expect(lse.row(0, head).allSatisfy { $0.isNaN }, "\(set), \(type), \(plan.pieces.count)")
           }
         }
+        withExtendedLifetime((queries, cache)) {}
       }
     }
   }

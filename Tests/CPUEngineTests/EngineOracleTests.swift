@@ -71,6 +71,7 @@ import Testing
     try engine.run(
       plan, queries: verificationCase.queries, cache: verificationCase.cache, output: verificationCase.output)
     let comparison = try verificationCase.oracle().compare(verificationCase.output, randomRows: 300, seed: 1)
+    withExtendedLifetime(verificationCase) {}
     #expect(comparison.passed, "\(comparison)")
   }
 

@@ -53,10 +53,10 @@ import Testing
         for row in 0..<Self.rows {
           for head in 0..<Self.heads {
             let expected = expectedRow(row, head, sink: sinks?[head])
-            #expect(close(maxima.view.row(row, head), [expected.maximum]), "\(set), \(policy)")
-            #expect(close(lse.view.row(row, head), [expected.lse]), "\(set), \(policy)")
+            #expect(close(maxima.row(row, head), [expected.maximum]), "\(set), \(policy)")
+            #expect(close(lse.row(row, head), [expected.lse]), "\(set), \(policy)")
             #expect(
-              close(output.view.row(row, head), expected.output),
+              close(output.row(row, head), expected.output),
               "\(set), \(policy), row \(row), head \(head)")
           }
         }
@@ -74,7 +74,7 @@ import Testing
     output: [Double], lse: Double, maximum: Double
   ) {
     let keys = Self.counted[row].map { values[$0] }
-    let query = queries.view.row(row, head).map(Double.init)
+    let query = queries.row(row, head).map(Double.init)
     let scores = keys.map { key in
       zip(query, key).reduce(0) { $0 + $1.0 * $1.1 } * Double(geometry.softmaxScale)
     }
@@ -117,6 +117,7 @@ import Testing
       try engine.run(
         engine.plan(batch, geometry: geometry), queries: QueryView(latent: queries.view, rope: nil),
         cache: CacheView(latent: cache.view, rope: nil), output: OutputView(output: output.rows))
+      withExtendedLifetime(output) {}
       return batch
     }
   }

@@ -78,7 +78,7 @@ struct ClusterTests {
     let plan = try engine.plan(
       problem.batch, geometry: problem.geometry, policy: BatchInvariantPolicy(chunkKeys: 4096))
     try engine.run(plan, queries: problem.queries, cache: problem.cache, output: problem.output)
-    let numbers = HopperEngineTests.numbers(problem.output, tokens: problem.batch.queryTokenCount)
+    let numbers = HopperEngineTests.numbers(problem)
     return (numbers, device.takeLaunches().reduce(0) { $0 + $1.report.memory.l2ReadBytes })
   }
 

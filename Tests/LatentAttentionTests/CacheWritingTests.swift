@@ -14,6 +14,7 @@ import Testing
     let ropeRows = try OwnedTensor(.float32, (4, 1, 2), (100..<108).map(Float.init))
     let target = try MutableCacheView(latent: cache.rows, rope: rope.rows)
     try target.store(latent: latent.view, rope: ropeRows.view, at: try places.made())
+    withExtendedLifetime((latent, ropeRows)) {}
     // Key 3 of request 0 is slot 1 of its second page, 1; keys 0 and 4 of request 1 are in its pages 0 and 2.
     let expected: [[Int]: (token: Int, row: [Float])] = [
       [1, 1]: (0, [0, 1, 2]), [0, 0]: (1, [3, 4, 5]), [2, 0]: (3, [9, 10, 11]),
@@ -21,9 +22,9 @@ import Testing
     for page in 0..<5 {
       for slot in 0..<2 {
         let written = expected[[page, slot]]
-        #expect(cache.view.row(page, slot) == written?.row ?? [-1, -1, -1], "page \(page), slot \(slot)")
+        #expect(cache.row(page, slot) == written?.row ?? [-1, -1, -1], "page \(page), slot \(slot)")
         let ropeRow = written.map { [Float(100 + 2 * $0.token), Float(101 + 2 * $0.token)] }
-        #expect(rope.view.row(page, slot) == ropeRow ?? [-1, -1], "page \(page), slot \(slot)")
+        #expect(rope.row(page, slot) == ropeRow ?? [-1, -1], "page \(page), slot \(slot)")
       }
     }
   }
@@ -60,7 +61,7 @@ import Testing
       try target.store(latent: slots, rope: nil, at: places)
     }
     #expect(
-      (0..<5).allSatisfy { cache.view.row($0, 0) == [-1, -1, -1] && cache.view.row($0, 1) == [-1, -1, -1] })
+      (0..<5).allSatisfy { cache.row($0, 0) == [-1, -1, -1] && cache.row($0, 1) == [-1, -1, -1] })
   }
 
   @Test func neededPagesLeaveGarbageOut() {

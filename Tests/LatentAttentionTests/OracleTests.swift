@@ -63,6 +63,7 @@ import Testing
       #expect(row.output == verificationCase.cache.latent.row(page, 0).map(Double.init))
       #expect(row.weightSum == 1)
     }
+    withExtendedLifetime(verificationCase) {}
   }
 
   /// The definition without paging, views or a shifted exponent, over plain arrays.
@@ -135,6 +136,7 @@ import Testing
       #expect(row.lse > 1000)
       #expect(row.output.allSatisfy { $0.isFinite })
     }
+    withExtendedLifetime(verificationCase) {}
   }
 
   @Test func placesThatDoNotExist() throws {
@@ -165,6 +167,7 @@ import Testing
     row[0] += 1
     rows.storeRow(2, 1, row.span)
     let fault = try oracle.compare(verificationCase.output, randomRows: 200, seed: 1).firstFault
+    withExtendedLifetime(verificationCase) {}
     #expect(fault?.place == Comparison.Place(request: 3, token: 0, head: 1))
 
     let empty = try VerificationCase(CaseRecipe("none", requests: [CaseRecipe.Request(0, 5)]))

@@ -70,6 +70,7 @@ import Testing
       try cache.append(to: &sequence, latent: numbers.span, rope: none.span)
       let tensor = try OwnedTensor(.float16, (1, 1, 4), [9, 10, 11, 12])
       try cache.append(to: &sequence, latent: tensor.view, rope: nil)
+      withExtendedLifetime(tensor) {}
       let found = contents(sequence, of: cache)
       #expect(found == [[1, 2, 3, 4], [5, 6, 7, 8], [9, 10, 11, 12]])
     }
@@ -159,6 +160,7 @@ import Testing
     let rope = try OwnedTensor(source, (3, 1, 2), (0..<3).flatMap { token($0).suffix(2) })
     var sequence = CacheSequence()
     try cache.append(to: &sequence, latent: latent.view, rope: rope.view)
+    withExtendedLifetime((latent, rope)) {}
     let found = contents(sequence, of: cache)
     #expect(found == (0..<3).map(token))
   }

@@ -94,6 +94,7 @@ import Testing
         #expect(tensor.view.columns(1..<3).row(outer, inner) == Array(expected[1..<3]))
       }
     }
+    withExtendedLifetime(tensor) {}
   }
 
   @Test func roundingErrorsAreHalfAnUlp() {

@@ -41,6 +41,7 @@ import Testing
       #expect(first.batch == second.batch)
       #expect(bits(first.cache.latent) == bits(second.cache.latent))
       #expect(bits(first.queries.latent) == bits(second.queries.latent))
+      withExtendedLifetime((first, second)) {}
     }
     #expect(CaseRecipe.random(seed: 3, index: 0).seed != CaseRecipe.random(seed: 3, index: 1).seed)
     #expect(CaseRecipe.random(seed: 3, index: 0).seed != CaseRecipe.random(seed: 4, index: 0).seed)

@@ -26,4 +26,9 @@ public final class OwnedTensor {
 
   /// The tensor, for reading.
   public var view: TensorView { rows.view }
+
+  /// The numbers of a row. A view of a tensor that is not used any more may lie over memory that is freed; this does not.
+  public func row(_ outer: Int, _ inner: Int) -> [Float] {
+    withExtendedLifetime(self) { rows.view.row(outer, inner) }
+  }
 }
