@@ -21,6 +21,8 @@ struct FaultTests {
     let recipe: CaseRecipe
     /// Which kernel is changed.
     var options = HopperEngineOptions()
+    /// How the case is cut into pieces.
+    var policy: any PlanningPolicy = BatchInvariantPolicy(chunkKeys: 4096)
 
     init(
       _ name: String, places: Int, _ pattern: String, _ replacement: String,
@@ -125,18 +127,21 @@ struct FaultTests {
     return try problem.check().passed ? .unnoticed : .wrongResult
   }
 
-  private static let unsplit = BatchInvariantPolicy(chunkKeys: 4096)
-
   @Test func withoutFaultNothingIsNoticed() throws {
     for recipe in [Self.recipe, Self.unaligned(keyLength: 150), Self.pairs] {
-      #expect(try outcome(recipe, Self.unsplit) { $0 } == .unnoticed)
+      #expect(try outcome(recipe, BatchInvariantPolicy(chunkKeys: 4096)) { $0 } == .unnoticed)
+    }
+    for fault in Self.faultsOfSecondStage.suffix(2) {
+      #expect(try outcome(fault.recipe, options: fault.options, fault.policy) { $0 } == .unnoticed)
     }
   }
 
-  @Test("A fault of the kernel is noticed", arguments: faults + faultsOfOtherPipelines + faultsOfClusters)
+  @Test(
+    "A fault of the kernel is noticed",
+    arguments: faults + faultsOfOtherPipelines + faultsOfClusters + faultsOfSecondStage)
   func kernelFault(_ fault: Fault) throws {
     let places = Mutex(0)
-    let outcome = try self.outcome(fault.recipe, options: fault.options, Self.unsplit) { text in
+    let outcome = try self.outcome(fault.recipe, options: fault.options, fault.policy) { text in
       guard let pattern = try? Regex(fault.pattern) else { return text }
       return text.replacing(pattern) { match in
         places.withLock { $0 += 1 }
