@@ -54,6 +54,25 @@ struct ClusterTests {
     }
   }
 
+  /// Kernels of every element type and width, with boxes and without, tiles that are full and not.
+  @Test(
+    "Element types, with a rope part and without", arguments: DecodeVariant.Pipeline.allCases,
+    [HopperEngineOptions.Cluster.multicast, .sync])
+  func types(pipeline: DecodeVariant.Pipeline, cluster: HopperEngineOptions.Cluster) throws {
+    let engine = HopperEngineTests.engine(Self.options(cluster, pipeline))
+    for (type, ropeWidth, pageSize) in [
+      (ElementType.float16, 64, 64), (.float16, 0, 32), (.bfloat16, 0, 64), (.float16, 0, 16),
+      (.bfloat16, 0, 1),
+    ] {
+      var recipe = CaseRecipe(
+        "\(type.rawValue), rope width \(ropeWidth)", requests: [65, 256, 1].map { .init(2, $0) })
+      (recipe.elementType, recipe.outputType) = (type, type)
+      (recipe.headCount, recipe.ropeWidth, recipe.pageSize) = (60, ropeWidth, pageSize)
+      recipe.values = .rising
+      try HopperEngineTests.expectRight(recipe, on: engine, policy: BalancedPolicy())
+    }
+  }
+
   /// All pieces of a request on few clusters, and the second stage in the same launch and in its own.
   @Test("Cut requests", arguments: HopperEngineOptions.SecondStage.allCases)
   func cutRequests(secondStage: HopperEngineOptions.SecondStage) throws {

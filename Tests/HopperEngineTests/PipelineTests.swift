@@ -44,6 +44,26 @@ struct PipelineTests {
     #expect(engine.engine.device.takeFindings().isEmpty)
   }
 
+  /// Pieces of several blocks, merged, in clusters and without.
+  @Test("The same bits with any number of simulator threads", arguments: DecodeVariant.Pipeline.allCases)
+  func simulatorThreads(pipeline: DecodeVariant.Pipeline) throws {
+    for heads in [16, 128] {
+      var recipe = CaseRecipe("threads", requests: [.init(2, 300), .init(1, 500)])
+      recipe.headCount = heads
+      let results = try [1, 2].map { threads in
+        let problem = try VerificationCase(recipe)
+        let engine = engine(pipeline, threads: threads)
+        let plan = try engine.plan(
+          problem.batch, geometry: problem.geometry, policy: HopperEngineTests.OddPieces())
+        #expect(!plan.mergeJobs.isEmpty)
+        try engine.run(plan, queries: problem.queries, cache: problem.cache, output: problem.output)
+        return HopperEngineTests.numbers(problem)
+      }
+      #expect(results[0] == results[1])
+      #expect(results[0].allSatisfy { $0.allSatisfy(\.isFinite) })
+    }
+  }
+
   @Test("Pieces that are no tiles", arguments: pipelines)
   func oddPieces(pipeline: DecodeVariant.Pipeline) throws {
     var recipe = CaseRecipe("odd pieces", requests: [.init(3, 400), .init(1, 90)])
