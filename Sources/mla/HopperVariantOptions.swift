@@ -25,7 +25,7 @@ struct HopperVariantOptions: ParsableArguments {
     help: "What was fastest for which calls, a JSON file of `mla tune`; the default is the engine's table.")
   var choices: String?
 
-  /// - Throws: `UnreadableChoices` for a file that is not one of choices.
+  /// - Throws: `UnreadableFile` for a file that is not one of choices.
   func engineOptions() throws -> HopperEngineOptions {
     var options = HopperEngineOptions()
     options.pipeline = pipeline
@@ -33,18 +33,10 @@ struct HopperVariantOptions: ParsableArguments {
     options.secondStage = secondStage
     options.mergeWay = merge
     options.partialType = partials
-    if let choices { options.choices = try Self.read(choices) }
-    return options
-  }
-
-  private static func read(_ path: String) throws -> [TunedChoice] {
-    do {
-      return try JSONDecoder().decode([TunedChoice].self, from: Data(contentsOf: URL(filePath: path)))
-    } catch let error as DecodingError {
-      throw UnreadableChoices(path: path, reason: UnreadableChoices.reason(error))
-    } catch {
-      throw UnreadableChoices(path: path, reason: error.localizedDescription)
+    if let choices {
+      options.choices = try UnreadableFile.read([TunedChoice].self, from: choices, option: "--choices")
     }
+    return options
   }
 
   /// The options as they are given on a command line.
@@ -56,27 +48,5 @@ struct HopperVariantOptions: ParsableArguments {
     return given + [
       "--cluster \(cluster.rawValue)", "--second-stage \(secondStage.rawValue)", "--merge \(merge.rawValue)",
     ]
-  }
-}
-
-/// A file given with `--choices` that cannot be read.
-struct UnreadableChoices: Error, CustomStringConvertible {
-  let path, reason: String
-
-  var description: String { "--choices = \(path): \(reason)" }
-
-  /// Where in the file, and what is wrong there.
-  static func reason(_ error: DecodingError) -> String {
-    switch error {
-    case .keyNotFound(let key, let context): "\(place(context))\(key.stringValue) is missing"
-    case .typeMismatch(_, let context), .valueNotFound(_, let context), .dataCorrupted(let context):
-      place(context) + context.debugDescription
-    @unknown default: "\(error)"
-    }
-  }
-
-  private static func place(_ context: DecodingError.Context) -> String {
-    let path = context.codingPath.map { key in key.intValue.map { "[\($0)]" } ?? key.stringValue }
-    return path.isEmpty ? "" : path.joined(separator: ".") + ": "
   }
 }

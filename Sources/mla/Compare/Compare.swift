@@ -12,7 +12,8 @@ struct Compare: ParsableCommand {
       fitted to simulated runs of the same variant, and marked with ~. Predictions are made for the simulated calls as well, \
       and --check of the predicted ones are simulated after all: the errors are printed. With --device cuda all calls run \
       on this machine's GPU: the median of several runs, each after reads that empty L2. Where someone has published a \
-      measurement of a call, it stands beside ours.
+      measurement of a call, it stands beside ours. With --against, times are held against those of an earlier comparison, \
+      such as that of a GPU: errors of each variant, and whether the same one of two variants is faster.
       """)
 
   /// Calls that can be compared.
@@ -29,6 +30,7 @@ struct Compare: ParsableCommand {
   var simulatedPairs = 2112
   @Option(help: "Predicted rows to simulate after all.") var check = 6
   @Option(help: "Threads that simulate; the default is all processors.") var threads: Int?
+  @Option(help: "An earlier comparison, its JSON file, to hold times against.") var against: String?
   @Option(help: "Write the rows to a JSON file.") var json: String?
   @Option(help: "Write a report with plots to an HTML file.") var report: String?
 
@@ -43,6 +45,9 @@ struct Compare: ParsableCommand {
 
   func run() throws {
     try FileWriter.check(json, report)
+    let earlier = try against.map {
+      try UnreadableFile.read(EarlierComparison.self, from: $0, option: "--against")
+    }
     var comparison = VariantComparison(
       try device.timer(threads: threads), grid.shapes, variants: ComparedVariant.all,
       simulatedPairs: simulatedPairs)
@@ -59,7 +64,7 @@ struct Compare: ParsableCommand {
       progress.update(calls.count + checked.count)
     }
     progress.finish()
-    let result = ComparisonResult(comparison.timer, calls: calls, checked: checked)
+    let result = ComparisonResult(comparison.timer, calls: calls, checked: checked, against: earlier)
     print(result.text)
     if let json { try JSONOutput.write(result, to: json) }
     if let report {

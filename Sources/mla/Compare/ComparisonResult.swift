@@ -21,15 +21,20 @@ struct ComparisonResult: Encodable {
   /// Predicted rows that were simulated after all.
   let checked: [VariantComparison.Row]
   let matches: [Match]
+  /// From an earlier comparison; nil without one.
+  let deviation: ComparisonDeviation?
 
   private let calls: [[VariantComparison.Row]]
   private let description: DeviceDescription
 
   private enum CodingKeys: String, CodingKey {
-    case device, isSimulated, rows, checked, matches
+    case device, isSimulated, rows, checked, matches, deviation
   }
 
-  init(_ timer: any CallTimer, calls: [[VariantComparison.Row]], checked: [VariantComparison.Row]) {
+  init(
+    _ timer: any CallTimer, calls: [[VariantComparison.Row]], checked: [VariantComparison.Row],
+    against earlier: EarlierComparison?
+  ) {
     device = timer.description.name
     isSimulated = timer.isSimulated
     self.calls = calls
@@ -37,6 +42,7 @@ struct ComparisonResult: Encodable {
     description = timer.description
     let rows = calls.flatMap { $0 }
     self.rows = rows
+    deviation = earlier.map { ComparisonDeviation(of: rows, timer, from: $0) }
     matches = (device == "h100" ? PublishedMeasurement.h100 : []).compactMap { published in
       rows.first {
         $0.variant == published.variant && $0.heads == published.heads && $0.batch == published.batch
@@ -55,10 +61,12 @@ struct ComparisonResult: Encodable {
   var text: String {
     let published =
       matches.isEmpty ? "" : "\n\(publishedTable.text())\(meanErrorText)\n"
+    let deviations =
+      deviation.map { "\n\($0.title)\n\($0.errorTable.text())\n\($0.orderTable.text())" } ?? ""
     return """
       \(description.fullName), \(kind); microseconds, * for the best variant, ~ for predicted times
       \(table.text())
-      \(errorText)\(published)
+      \(errorText)\(published)\(deviations)
       """
   }
 
@@ -134,6 +142,15 @@ struct ComparisonResult: Encodable {
     if !matches.isEmpty {
       sections.append(
         HTMLReport.Section("Published measurements", [.table(publishedTable, caption: meanErrorText)]))
+    }
+    if let deviation {
+      sections.append(
+        HTMLReport.Section(
+          "Another comparison",
+          [
+            .table(deviation.errorTable, caption: "Errors " + deviation.title),
+            .table(deviation.orderTable, caption: "Mean ratios of times, and calls with the same order."),
+          ]))
     }
     return HTMLReport(
       title: "MLA decode on \(description.fullName), \(kind)",
