@@ -2,6 +2,18 @@ import GPUDevice
 import HopperSimulator
 import PTX
 
+extension DeviceDescription {
+  /// An H100 on which code and parameters have been used before, and addresses have been translated: micro-benchmarks warm
+  /// a device up to this before they measure.
+  static let warm = {
+    var device = h100
+    device.instructionLineInterval.value = 0
+    device.translationLatency.value = 0
+    device.parameterLatency.value = 0
+    return device
+  }()
+}
+
 /// A kernel that measures itself, as micro-benchmarks on a device do: every thread reads the clock before and after
 /// some PTX.
 struct ClockProgram {
@@ -46,8 +58,21 @@ struct ClockProgram {
 
   /// Runs it on a buffer of so many bytes that hold 0, or the given ones. Returns what each thread has measured, and the
   /// launch's report.
-  func run(_ device: Simulator = Simulator(), data: [UInt8] = [UInt8](repeating: 0, count: 4096)) throws
+  func run(_ device: Simulator = Simulator(.warm), data: [UInt8] = [UInt8](repeating: 0, count: 4096)) throws
     -> (cycles: [UInt64], report: LaunchReport)
+  {
+    let (cycles, _, report) = try launch(device, data)
+    return (cycles, report)
+  }
+
+  /// The first words of 64 bits that it leaves in its buffer.
+  func words(_ device: Simulator, count: Int) throws -> [UInt64] {
+    let (_, buffer, _) = try launch(device, [UInt8](repeating: 0, count: 4096))
+    return try DeviceMemory(device).read(buffer, count: count, as: UInt64.self)
+  }
+
+  private func launch(_ device: Simulator, _ data: [UInt8]) throws
+    -> (cycles: [UInt64], buffer: UInt64, report: LaunchReport)
   {
     let memory = DeviceMemory(device)
     let buffer = try memory.copy(data)
@@ -60,6 +85,6 @@ struct ClockProgram {
     configuration.cluster = Extent(cluster)
     configuration.dynamicSharedByteCount = 65536
     let report = try device.launch(module, "k", configuration, parameters: parameters.bytes)
-    return (try memory.read(times, count: grid * threads, as: UInt64.self), report)
+    return (try memory.read(times, count: grid * threads, as: UInt64.self), buffer, report)
   }
 }

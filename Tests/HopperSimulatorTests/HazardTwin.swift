@@ -30,7 +30,7 @@ struct HazardTwin: Sendable, CustomTestStringConvertible {
   func run(_ body: String, declarations: String = "", threads simulatorThreads: Int = 1) throws -> (
     findings: [HazardFinding], error: SimulationError?
   ) {
-    let device = Simulator()
+    let device = Simulator(.warm)
     device.threadCount = simulatorThreads
     device.limits = LaunchLimits(instructionCount: 100_000)
     let memory = DeviceMemory(device)

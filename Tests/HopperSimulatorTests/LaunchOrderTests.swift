@@ -17,7 +17,7 @@ struct LaunchOrderTests {
   private static let returnsOld = "cvt.u64.u32 %rd10, %r11;\nst.global.u64 [%rd6], %rd10;"
 
   private static func simulator(threads: Int) -> Simulator {
-    let device = Simulator()
+    let device = Simulator(.warm)
     device.threadCount = threads
     return device
   }

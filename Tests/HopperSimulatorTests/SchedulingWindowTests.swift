@@ -9,7 +9,7 @@ import Testing
 @Suite("Scheduling window")
 struct SchedulingWindowTests {
   private static func device(window: Int) -> Simulator {
-    var description = DeviceDescription.h100
+    var description = DeviceDescription.warm
     description.schedulingWindow = DeviceConstant(Double(window), .estimated, "a test")
     return Simulator(description)
   }

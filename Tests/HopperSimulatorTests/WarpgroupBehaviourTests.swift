@@ -47,7 +47,7 @@ struct ProductKernel {
         ret;
       }
       """
-    let device = Simulator()
+    let device = Simulator(.warm)
     device.checksHazards = checksHazards
     let memory = DeviceMemory(device)
     let out = try memory.copy([UInt32](repeating: 0, count: 2 * threads))

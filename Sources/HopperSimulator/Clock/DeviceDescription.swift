@@ -53,8 +53,12 @@ public struct DeviceDescription: Sendable {
   public var dramBandwidth: DeviceConstant
   /// Share of `dramBandwidth` that streams reach.
   public var dramEfficiency: DeviceConstant
-  /// Bytes per cycle that L2 gives all multiprocessors together.
+  /// Bytes per cycle that L2 gives all multiprocessors together of what it has; a multicast is given once.
   public var l2Bandwidth: DeviceConstant
+  /// Bytes per cycle of what is still on its way from DRAM when it is asked for; each receiver of a multicast counts.
+  public var l2MissBandwidth: DeviceConstant
+  /// Bytes per cycle that L2 takes from all of them.
+  public var l2WriteBandwidth: DeviceConstant
   /// Bytes per cycle between L2 and one multiprocessor.
   public var processorBandwidth: DeviceConstant
   /// Cycles of a load that hits in L2, and of one that goes to DRAM.
@@ -77,12 +81,24 @@ public struct DeviceDescription: Sendable {
   public var tensorRate: DeviceConstant
   /// Cycles from the last operation of a `wgmma` until its result is there.
   public var tensorLatency: DeviceConstant
+  /// Cycles that a fence waits which orders accesses with asynchronous ones to shared memory.
+  public var proxyFenceLatency: DeviceConstant
+  /// Cycles that a fence or a release waits at the scope of a cluster or the device.
+  public var memoryFenceLatency: DeviceConstant
   /// Microseconds from the launch of a kernel until its blocks run.
   public var launchLatency: DeviceConstant
   /// Bytes per cycle of a multiprocessor's TMA unit.
   public var tensorCopyRate: DeviceConstant
   /// Cycles for which an atomic operation keeps its word in L2.
   public var atomicInterval: DeviceConstant
+  /// Cycles that the load/store unit of a multiprocessor takes for a line of 128 bytes of global memory.
+  public var globalLineInterval: DeviceConstant
+  /// Cycles in which a multiprocessor gets the next line of instructions, 128 bytes, that it has not executed in a launch.
+  public var instructionLineInterval: DeviceConstant
+  /// Cycles of a multiprocessor's first reading of 64 bytes of a kernel's parameters.
+  public var parameterLatency: DeviceConstant
+  /// Cycles on top of the latency of memory when a multiprocessor comes to a page of 2 MB for the first time in a launch.
+  public var translationLatency: DeviceConstant
   /// Instructions by which a compiler looks ahead when it lists those of a basic block; rounded down to a power of two.
   public var schedulingWindow: DeviceConstant
   /// Of each execution unit.
@@ -96,13 +112,19 @@ public struct DeviceDescription: Sendable {
     [
       ("multiprocessors", processorCount), ("clock, GHz", clock), ("memory, bytes", memoryByteCount),
       ("L2, bytes", l2ByteCount), ("DRAM, GB/s", dramBandwidth), ("DRAM, reachable share", dramEfficiency),
-      ("L2, bytes per cycle", l2Bandwidth), ("L2 to one multiprocessor, bytes per cycle", processorBandwidth),
+      ("L2, bytes per cycle", l2Bandwidth), ("L2 through DRAM, bytes per cycle", l2MissBandwidth),
+      ("L2, written bytes per cycle", l2WriteBandwidth),
+      ("L2 to one multiprocessor, bytes per cycle", processorBandwidth),
       ("L2 latency", l2Latency), ("DRAM latency", dramLatency), ("TMA latency on top", tensorCopyLatency),
       ("shared memory, bytes per cycle", sharedBandwidth), ("shared memory latency", sharedLatency),
       ("distributed shared memory latency", remoteSharedLatency), ("barrier latency", barrierLatency),
-      ("cluster barrier latency", clusterBarrierLatency), ("tensor FLOP per cycle", tensorRate),
+      ("cluster barrier latency", clusterBarrierLatency), ("proxy fence latency", proxyFenceLatency),
+      ("memory fence latency", memoryFenceLatency), ("tensor FLOP per cycle", tensorRate),
       ("tensor latency", tensorLatency), ("launch latency, µs", launchLatency),
       ("TMA, bytes per cycle", tensorCopyRate), ("L2 atomic interval", atomicInterval),
+      ("global memory line interval", globalLineInterval),
+      ("instruction line interval", instructionLineInterval), ("parameter latency", parameterLatency),
+      ("translation latency", translationLatency),
       ("scheduling window, instructions", schedulingWindow),
     ]
       + ExecutionUnit.allCases.flatMap { unit in

@@ -7,18 +7,25 @@ extension DeviceDescription {
   private static let whitepaper = "NVIDIA H100 tensor core GPU architecture, whitepaper"
   private static let dissecting = "arXiv 2402.13499"
   private static let dissecting2 = "arXiv 2501.12084"
+  /// Stalls of the decode kernel by instruction, with Nsight Compute.
+  private static let profile = "profile on an H100 SXM5, 2026-11"
+  private static let comparison = "mla compare on an H100 SXM5, 2026-11"
 
   /// H100 SXM5 80 GB.
   public static let h100 = DeviceDescription(
     name: "h100", fullName: "NVIDIA H100 SXM5 80 GB",
     processorCount: DeviceConstant(132, .documented, whitepaper),
     clock: DeviceConstant(
-      1.755, .estimated, "between the boost clock of 1.98 GHz and 1.6 GHz under full tensor load"),
+      1.98, .measured, "while " + comparison + "; less when power limits"),
     memoryByteCount: DeviceConstant(80e9, .documented, whitepaper),
     l2ByteCount: DeviceConstant(50e6, .documented, whitepaper),
     dramBandwidth: DeviceConstant(3350, .documented, "NVIDIA H100 data sheet"),
     dramEfficiency: DeviceConstant(0.92, .measured, "streams reach 90 to 93 %: " + dissecting),
     l2Bandwidth: DeviceConstant(3300, .measured, "5.5 to 7 TB/s read by the whole chip: " + dissecting2),
+    l2MissBandwidth: DeviceConstant(
+      2600, .measured, "5.0 to 5.5 TB/s where two blocks read the same keys: " + comparison),
+    l2WriteBandwidth: DeviceConstant(
+      1600, .measured, "3 to 3.7 TB/s while all blocks write partials: " + profile),
     processorBandwidth: DeviceConstant(
       64, .documented, "64 bytes per cycle and multiprocessor: " + whitepaper),
     l2Latency: DeviceConstant(262, .measured, dissecting),
@@ -31,9 +38,18 @@ extension DeviceDescription {
     clusterBarrierLatency: DeviceConstant(190, .measured, dissecting),
     tensorRate: DeviceConstant(4096, .documented, "989 TFLOP/s dense at 1.83 GHz: " + whitepaper),
     tensorLatency: DeviceConstant(30, .measured, "m64n256k16 is done after 128 and about 30: " + dissecting),
-    launchLatency: DeviceConstant(3, .estimated, "2 to 4"),
-    tensorCopyRate: DeviceConstant(128, .estimated, "what shared memory can take"),
+    proxyFenceLatency: DeviceConstant(500, .measured, "70 to 560 at two places: " + profile),
+    memoryFenceLatency: DeviceConstant(700, .measured, "500 to 800: " + profile),
+    launchLatency: DeviceConstant(
+      3, .measured, "what calls of few blocks take beyond their blocks' time: " + comparison),
+    tensorCopyRate: DeviceConstant(
+      128, .measured, "576 lines prefetched ahead of their load took 600 cycles: " + profile),
     atomicInterval: DeviceConstant(2, .estimated, "one 32-bit addition to a word every two cycles"),
+    globalLineInterval: DeviceConstant(1, .measured, "stores of a piece's results: " + profile),
+    instructionLineInterval: DeviceConstant(
+      40, .measured, "code of the second stage, which runs once: " + profile),
+    parameterLatency: DeviceConstant(440, .measured, "200 to 850 for each of four lines: " + profile),
+    translationLatency: DeviceConstant(750, .measured, "first loads take 1300 and more: " + profile),
     schedulingWindow: DeviceConstant(
       32, .measured, "ptxas 13.0, 33 to 74 with registers to spare: Scripts/look-ahead"),
     units: hopperUnits)

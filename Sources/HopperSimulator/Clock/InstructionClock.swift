@@ -16,6 +16,10 @@
   /// When the last instructions have started, in a ring: times with their reasons, as in `ready` and `blockTime`.
   private let window: UnsafeMutablePointer<UInt64>
   private let windowMask: Int
+  /// Of the function's first instruction among those of the module.
+  private let firstSite: Int
+  /// Of the instruction before; −1 for none.
+  private var line = -1
   /// Counters of the region.
   private var counters: UnsafeMutablePointer<UInt64>
   private var region: UInt16
@@ -46,6 +50,7 @@
     unsafe registers = frame.tables.timedRegisters
     unsafe window = warp.issueWindow
     windowMask = warp.clock.schedulingWindow - 1
+    firstSite = Int(frame.tables.firstSite)
     windowPlace = warp.windowPlace
     time = warp.time
     blockTime = warp.blockTime
@@ -72,6 +77,7 @@
     var earliest = unsafe window[windowPlace & windowMask]
     if timed.isOrdered { earliest = max(earliest, blockTime, operands) }
     wait(until: ReasonedTime.time(earliest), ReasonedTime.reasonIndex(earliest))
+    fetch(firstSite + index)
     if time > lastSlot { return false }
     wait(until: unsafe clock.nextIssue[scheduler], Int(StallReason.issueSlot.rawValue))
     slot = time
@@ -104,6 +110,17 @@
     unsafe counters[reason] += other - time
     if let trace = unsafe profile.trace { trace.stall(from: time, to: other, reasonIndex: reason) }
     time = other
+  }
+
+  /// Waits until the instruction is there.
+  @inline(__always)
+  private mutating func fetch(_ site: Int) {
+    let next = site / InstructionCache.lineInstructions
+    guard next != line else { return }
+    line = next
+    wait(
+      until: unsafe clock.instructions.ready(line: line, at: time), Int(StallReason.instructionFetch.rawValue)
+    )
   }
 
   private mutating func enter(_ region: UInt16) {

@@ -90,6 +90,15 @@ struct RequestQueue {
     takenRuns.removeAll(keepingCapacity: true)
   }
 
+  /// Lines of 128 bytes that the runs from the `first`th on have.
+  func lineCount(since first: Int) -> UInt64 {
+    runs[first...].reduce(0) { count, run in
+      guard run.byteCount > 0 else { return count }
+      let last = run.address + UInt64(run.byteCount) - 1
+      return count + last / L2Cache.lineBytes - run.address / L2Cache.lineBytes + 1
+    }
+  }
+
   /// Adds bytes to the request that comes next; joins them to those before, if these end where they begin.
   mutating func add(_ address: UInt64, _ byteCount: Int, since first: Int) {
     if runs.count > first, let last = runs.last, last.address + UInt64(last.byteCount) == address {

@@ -12,6 +12,8 @@ struct MemorySystem {
     var hits: UInt64 = 0
     var misses: UInt64 = 0
     var l2ReadBytes: UInt64 = 0
+    /// Cycles in which L2 was busy.
+    var l2BusyCycles = 0.0
     var l2WriteBytes: UInt64 = 0
     var dramReadBytes: UInt64 = 0
     var dramWriteBytes: UInt64 = 0
@@ -23,6 +25,7 @@ struct MemorySystem {
       Counts(
         hits: left.hits - right.hits, misses: left.misses - right.misses,
         l2ReadBytes: left.l2ReadBytes - right.l2ReadBytes,
+        l2BusyCycles: left.l2BusyCycles - right.l2BusyCycles,
         l2WriteBytes: left.l2WriteBytes - right.l2WriteBytes,
         dramReadBytes: left.dramReadBytes - right.dramReadBytes,
         dramWriteBytes: left.dramWriteBytes - right.dramWriteBytes)
@@ -37,9 +40,12 @@ struct MemorySystem {
   private var dramFree = 0.0
   /// When L2 can do the next atomic operation on a sector; sectors share places.
   private var atomicFree = [Double](repeating: 0, count: 1024)
+  private var translations: [TranslationBuffer]
 
   private let processorCyclesPerByte: Double
   private let l2CyclesPerByte: Double
+  private let l2CyclesPerComingByte: Double
+  private let l2CyclesPerWrittenByte: Double
   private let dramCyclesPerByte: Double
   private let atomicInterval: Double
   private let l2Latency: Double
@@ -51,8 +57,12 @@ struct MemorySystem {
     self.cache = cache
     readFree = Array(repeating: 0, count: Int(device.processorCount.value))
     writeFree = readFree
+    translations = Array(
+      repeating: TranslationBuffer(latency: UInt64(device.translationLatency.value)), count: readFree.count)
     processorCyclesPerByte = 1 / device.processorBandwidth.value
     l2CyclesPerByte = 1 / device.l2Bandwidth.value
+    l2CyclesPerComingByte = 1 / device.l2MissBandwidth.value
+    l2CyclesPerWrittenByte = 1 / device.l2WriteBandwidth.value
     dramCyclesPerByte = 1 / device.dramBytesPerCycle
     atomicInterval = device.atomicInterval.value
     l2Latency = device.l2Latency.value
@@ -72,7 +82,9 @@ struct MemorySystem {
     var missing = 0
     var evicted = 0
     var arrival = 0.0
+    var translated = request.time
     for run in runs {
+      translated = max(translated, translations[request.processor].ready(run.address, at: request.time))
       // Memory moves in sectors.
       var sector = run.address / L2Cache.sectorBytes
       let end = (run.address + UInt64(run.byteCount) + L2Cache.sectorBytes - 1) / L2Cache.sectorBytes
@@ -96,8 +108,12 @@ struct MemorySystem {
         sector += count
       }
     }
-    count(bytes, missing: missing, evicted: evicted, isWrite: isWrite)
-    let done = take(request, bytes: Double(bytes), arrival: isWrite ? 0 : arrival, isWrite: isWrite)
+    count(
+      bytes, missing: missing, evicted: evicted,
+      isWrite: isWrite)
+    let done =
+      take(request, bytes: Double(bytes), arrival: isWrite ? 0 : arrival, isWrite: isWrite)
+      + (translated - request.time)
     guard case .atomic(let depth) = request.kind else { return done }
     return max(done, takeAtomic(request, runs, depth) + UInt64(l2Latency))
   }
@@ -129,14 +145,23 @@ struct MemorySystem {
       max(isWrite ? writeFree[request.processor] : readFree[request.processor], time)
       + bytes * processorCyclesPerByte
     if isWrite { writeFree[request.processor] = way } else { readFree[request.processor] = way }
-    // L2 gives what several get once; it is there when the last has it.
+    // It is there when the last of several has it.
     for other in request.otherProcessors {
       readFree[other] = max(readFree[other], time) + bytes * processorCyclesPerByte
       way = max(way, readFree[other])
     }
-    l2Free = max(l2Free, time) + bytes * l2CyclesPerByte
+    let busy = isWrite ? bytes * l2CyclesPerWrittenByte : readCycles(request, bytes, arrival: arrival)
+    counts.l2BusyCycles += busy
+    l2Free = max(l2Free, time) + busy
     let done = max(max(way, l2Free) + l2Latency, arrival)
     return UInt64(done.rounded(.up)) + request.extraLatency
+  }
+
+  /// Cycles of L2 for bytes that are read. What several want that has not come from DRAM is given to each by itself: on an
+  /// H100 a multicast of such data saves nothing.
+  private func readCycles(_ request: MemoryRequest, _ bytes: Double, arrival: Double) -> Double {
+    arrival <= Double(request.time)
+      ? bytes * l2CyclesPerByte : bytes * Double(1 + request.otherProcessors.count) * l2CyclesPerComingByte
   }
 
   /// When L2 has done atomic operations on the words of a request.

@@ -25,16 +25,25 @@ import PTX
   /// Wavefronts of accesses of warps.
   private(set) var accessedWavefronts: UInt64 = 0
   private var tensorCopyFree: UInt64 = 0
+  /// When the load/store unit can take the next line of global memory.
+  private var globalFree: UInt64 = 0
+  /// When each 64 bytes of parameters have come; 0 for those that have not been asked for.
+  private var parameterArrivals = [UInt64](repeating: 0, count: 512)
+  @safe @exclusivity(unchecked) var instructions: InstructionCache
   let tensor: TensorQueue
 
   /// Instructions of a basic block that a warp may have issued and not started; a power of two.
   let schedulingWindow: Int
   private let sharedBandwidth: UInt64
   private let tensorCopyRate: UInt64
+  private let globalLineInterval: UInt64
+  private let parameterLatency: UInt64
   let sharedLatency: UInt64
   let barrierLatency: UInt64
   let clusterBarrierLatency: UInt64
   let remoteSharedLatency: UInt64
+  let proxyFenceLatency: UInt64
+  let memoryFenceLatency: UInt64
 
   /// Busy sixteenths of cycles of each pipe, over all schedulers.
   let pipeBusy: UnsafeMutablePointer<UInt64>
@@ -49,6 +58,7 @@ import PTX
     unsafe nextIssue = .allocate(capacity: Self.schedulerCount)
     unsafe nextIssue.initialize(repeating: 0, count: Self.schedulerCount)
     tensor = TensorQueue(device)
+    instructions = InstructionCache(device)
     unsafe pipeFree = .allocate(capacity: Self.schedulerCount * Self.pipeCount)
     unsafe pipeFree.initialize(repeating: 0, count: Self.schedulerCount * Self.pipeCount)
     unsafe pipeBusy = .allocate(capacity: Self.pipeCount)
@@ -70,6 +80,10 @@ import PTX
     barrierLatency = UInt64(device.barrierLatency.value)
     clusterBarrierLatency = UInt64(device.clusterBarrierLatency.value)
     remoteSharedLatency = UInt64(device.remoteSharedLatency.value)
+    proxyFenceLatency = UInt64(device.proxyFenceLatency.value)
+    memoryFenceLatency = UInt64(device.memoryFenceLatency.value)
+    globalLineInterval = UInt64(device.globalLineInterval.value)
+    parameterLatency = UInt64(device.parameterLatency.value)
   }
 
   deinit {
@@ -79,6 +93,22 @@ import PTX
     unsafe intervals.deallocate()
     unsafe latencies.deallocate()
     unsafe pipeBusy.deallocate()
+    instructions.deallocate()
+  }
+
+  /// Takes time of the load/store unit for lines of global memory; returns when it has asked for the first: not before
+  /// `time`, when the operands are there.
+  func takeGlobal(at time: UInt64, slot: UInt64, lines: UInt64) -> UInt64 {
+    let start = max(globalFree, slot)
+    globalFree = start + lines * globalLineInterval
+    return max(start, time)
+  }
+
+  /// When a warp has the parameter at an offset that it reads at a time.
+  func takeParameter(at time: UInt64, offset: UInt64) -> UInt64 {
+    let line = Int(offset / 64) % parameterArrivals.count
+    if parameterArrivals[line] == 0 { parameterArrivals[line] = time + parameterLatency }
+    return max(parameterArrivals[line], time + sharedLatency)
   }
 
   /// Takes time of shared memory for so many wavefronts of 128 bytes, where the instruction has its issue slot. Returns

@@ -30,6 +30,8 @@ public enum StallReason: UInt8, Sendable, Hashable, CaseIterable {
   case lanes
   /// `nanosleep`.
   case sleep
+  /// Instructions that the multiprocessor has not executed before.
+  case instructionFetch
 
   /// As reports name it.
   public var name: String {
@@ -49,6 +51,7 @@ public enum StallReason: UInt8, Sendable, Hashable, CaseIterable {
     case .grid: "previous grid"
     case .lanes: "other lanes"
     case .sleep: "sleep"
+    case .instructionFetch: "instruction fetch"
     }
   }
 }

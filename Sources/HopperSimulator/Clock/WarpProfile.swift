@@ -3,7 +3,7 @@
 /// From the warp's start to its exit, each cycle is one of an issue or of one stall.
 @safe final class WarpProfile {
   /// Counters of a region: one for each reason, and the last for instructions.
-  static let stride = 16
+  static let stride = StallReason.allCases.count + 1
   static let issuedPlace = stride - 1
 
   let regionCount: Int

@@ -134,8 +134,9 @@ extension Interpreter {
     let group = warp.asynchronous.copies.addPending()
     let first = requests.runs.count
     access.addRuns(sources, to: &requests)
+    let start = warp.takeGlobal(at: issueTime, slot: slotTime, lines: requests.lineCount(since: first))
     request(
-      .read, from: first, at: issueTime, warp,
+      .read, from: first, at: start, warp,
       .action { [unowned self] done in
         warp.asynchronous.copies.resolve(group, CopyTimes(read: done, done: done))
         schedule(at: done, keeping: cluster) { _ throws(SimulationError) in

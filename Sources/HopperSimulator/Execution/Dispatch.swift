@@ -50,6 +50,7 @@ extension Interpreter {
       return try executeWarpgroup(i, lanes, warp, place)
     case .fence:
       fence(i, lanes, warp)
+      if lanes.active != 0 { waitForFence(FenceKind(rawValue: i.operation), warp) }
       return .next
     case .tensorMapReplace: return try changeTensorMap(i, lanes, warp, place)
     case .prefetch, .nothing: return .next
@@ -75,6 +76,15 @@ extension Interpreter {
     SimulationError(
       reason: reason,
       place: ExecutionPlace(warp.fragments[place].frame.program, Int(i.statement), warp))
+  }
+
+  /// What a warp has started must have been done before it goes on.
+  private func waitForFence(_ kind: FenceKind?, _ warp: Warp) {
+    switch kind {
+    case .asynchronousProxy: warp.wait(until: warp.time + warp.clock.proxyFenceLatency, .memoryOrder)
+    case .memory: warp.wait(until: warp.time + warp.clock.memoryFenceLatency, .memoryOrder)
+    case .local, nil: break
+    }
   }
 
   /// Writes one value into every active lane.

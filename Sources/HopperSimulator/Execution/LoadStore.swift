@@ -67,10 +67,11 @@ extension Interpreter {
 
   /// Whether an access has to wait until everything before it in time has been done.
   func mustWait(_ i: DecodedInstruction, _ warp: Warp, _ place: Int) -> Bool {
-    guard !isAlone, i.space == .global || i.space == .generic, !warp.fragments[place].isGranted else {
-      return false
-    }
-    return MemoryOrder(rawValue: i.modifiers)?.isOrdered ?? false
+    guard i.space == .global || i.space == .generic, !warp.fragments[place].isGranted,
+      let order = MemoryOrder(rawValue: i.modifiers)
+    else { return false }
+    if order.isRelease { warp.wait(until: warp.time + warp.clock.memoryFenceLatency, .memoryOrder) }
+    return !isAlone && order.isOrdered
   }
 
   // MARK: Loads and stores
@@ -269,12 +270,16 @@ extension Interpreter {
       if let hazards { checkGlobal(access, i, lanes, warp, hazards, isWrite: isWrite) }
       let first = requests.runs.count
       access.addRuns(lanes.active, to: &requests)
+      let start = warp.takeGlobal(at: issueTime, slot: slotTime, lines: requests.lineCount(since: first))
       request(
-        isWrite ? .write : .read, from: first, at: issueTime, warp,
+        isWrite ? .write : .read, from: first, at: start, warp,
         isWrite ? .nobody : .registers(warp.fragments[place].frame, instruction: lanes.index))
       if !isWrite { lanes.scoreboard.setReady(lanes.index, at: Frame.isComing) }
-    case .local, .frame, .parameter:
-      // Spilled registers and parameters are taken to be in L1 and in the constant cache.
+    case .parameter:
+      let time = warp.clock.takeParameter(at: issueTime, offset: access.lowest)
+      lanes.scoreboard.setReady(lanes.index, at: time)
+    case .local, .frame:
+      // Spilled registers are taken to be in L1.
       if !isWrite { lanes.scoreboard.setReady(lanes.index, at: issueTime + warp.clock.sharedLatency) }
     }
   }

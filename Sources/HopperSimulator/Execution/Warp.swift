@@ -183,11 +183,23 @@ struct Fragment {
   /// which is returned, and not before `time`, when it has its operands.
   func takeShared(at time: UInt64, slot: UInt64, wavefronts: UInt64, conflicts: UInt64 = 0) -> UInt64 {
     let start = clock.takeShared(at: time, slot: slot, wavefronts: wavefronts, conflicts: conflicts)
+    startLater(start, than: time)
+    return start
+  }
+
+  /// As above, of the load/store unit for lines of global memory.
+  func takeGlobal(at time: UInt64, slot: UInt64, lines: UInt64) -> UInt64 {
+    let start = clock.takeGlobal(at: time, slot: slot, lines: lines)
+    startLater(start, than: time)
+    return start
+  }
+
+  /// The instruction that is being executed starts when its unit is free.
+  private func startLater(_ start: UInt64, than time: UInt64) {
+    guard start > time else { return }
     let bits = ReasonedTime.bits(start, .unitBusy)
-    guard start > time else { return start }
     blockTime = max(blockTime, bits)
     unsafe issueWindow[(windowPlace - 1) & (clock.schedulingWindow - 1)] = bits
-    return start
   }
 
   /// Lets it start.

@@ -48,6 +48,7 @@ extension MemoryReport {
     l2Hits = counts.hits
     l2Misses = counts.misses
     l2ReadBytes = counts.l2ReadBytes
+    l2BusyCycles = counts.l2BusyCycles
     l2WriteBytes = counts.l2WriteBytes
     dramReadBytes = counts.dramReadBytes
     dramWriteBytes = counts.dramWriteBytes
@@ -78,7 +79,7 @@ private struct UnitAssembly {
       unit(.double, pipe(.double)), unit(.loadStore, pipe(.loadStore)),
       unit(.shared, clocks.map { Double($0.sharedBusy) }),
       unit(.tensorCopy, clocks.map { Double($0.tensorCopyBusy) }),
-      whole(.l2, Double(memory.l2ReadBytes + memory.l2WriteBytes) / device.l2Bandwidth.value),
+      whole(.l2, memory.l2BusyCycles),
       whole(.dram, Double(memory.dramReadBytes + memory.dramWriteBytes) / device.dramBytesPerCycle),
     ]
   }

@@ -92,6 +92,8 @@ public struct MemoryReport: Sendable, Hashable, Codable {
   public var l2Misses: UInt64
   /// Bytes that multiprocessors have read from L2 and written to it, in sectors.
   public var l2ReadBytes: UInt64
+  /// Cycles in which L2 was busy.
+  public var l2BusyCycles: Double
   /// Bytes written to L2.
   public var l2WriteBytes: UInt64
   /// Bytes read from DRAM.

@@ -6,6 +6,8 @@ enum MemoryOrder: UInt8 {
 
   /// Whether other blocks may be waiting for it, so that it must happen in the order of time.
   var isOrdered: Bool { self != .weak }
+  /// Whether what comes before it must have been done.
+  var isRelease: Bool { self == .release || self == .acquireRelease }
 }
 
 /// Bits of the `operation` of a load.
