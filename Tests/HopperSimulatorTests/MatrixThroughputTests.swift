@@ -43,9 +43,8 @@ struct MatrixThroughputTests {
     let seconds = Self.coreSeconds - start
     let operations = 2 * Double(size) * Double(size) * Double(size)
     if size == 8192 {
-      // The range of what GEMMs of this kind reach on the device, which the tensor cores limit.
+      // The range of what GEMMs of this kind reach on the device.
       #expect((550...850).contains(operations / report.seconds / 1e12))
-      #expect(report.limitingUnit()?.name == .tensor)
     }
     print(report)
     print(
