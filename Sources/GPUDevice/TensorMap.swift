@@ -25,7 +25,7 @@ public struct TensorMap: Sendable, Hashable {
 /// The dimensions count from the innermost, whose elements are contiguous.
 ///
 /// A box may begin outside the tensor, yet only at a multiple of 16 bytes along the innermost dimension (PTX ISA
-/// 5.5.3.1): a kernel whose coordinate is another one fails.
+/// 5.5.3.1), and one that is stored not before the tensor: else the kernel fails.
 public struct TensorMapDescription: Sendable, Hashable {
   /// The type of the elements.
   public enum ElementType: String, Sendable, Hashable, CaseIterable {

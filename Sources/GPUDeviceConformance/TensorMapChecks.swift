@@ -44,7 +44,7 @@ extension DeviceConformance {
       },
     ]
 
-  /// Boxes that do not begin at a multiple of 16 bytes (PTX ISA 5.5.3.1).
+  /// Boxes that do not begin at a multiple of 16 bytes (PTX ISA 5.5.3.1), and stores that begin before their tensor.
   static let tensorMapFaultChecks: [ConformanceCheck] =
     [
       ConformanceCheck(

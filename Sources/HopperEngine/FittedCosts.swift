@@ -1,7 +1,8 @@
 import HopperKernels
 import LatentAttention
 
-/// What work costs on a device, in nanoseconds: fitted to simulated runs by `mla fit`.
+/// What work costs on a device, in nanoseconds: fitted by `mla fit` to runs, of the H100 measured ones, of the others
+/// simulated ones.
 ///
 /// A worker, one block on its multiprocessor or two of a cluster, pays for pieces, tiles of 64 keys and rows of partials,
 /// while all the others work as well: bandwidth is shared. Where a request has several row tiles, blocks read the same keys
@@ -45,14 +46,16 @@ public struct FittedCosts: Sendable, Hashable, Codable {
   /// The costs of a device by the vendor's name for it, as "NVIDIA H100 80GB HBM3"; those of the H100 where the table does
   /// not have it.
   public static func ofDevice(_ name: String) -> [FittedCosts] {
-    let device = tableName(ofDevice: name, in: table.map(\.device))
+    let device = HopperEngine.tableName(ofDevice: name, in: table.map(\.device))
     return table.filter { $0.device == device }
   }
 }
 
-/// Under which of these names a table has a device that its vendor calls `deviceName`; `h100` where under none.
-public func tableName(ofDevice deviceName: String, in names: [String]) -> String {
-  // "H200" has "H20" in it.
-  let contained = names.filter { deviceName.uppercased().contains($0.uppercased()) }
-  return contained.max { $0.utf8.count < $1.utf8.count } ?? "h100"
+extension HopperEngine {
+  /// Under which of these names a table has a device that its vendor calls `deviceName`; `h100` where under none.
+  public static func tableName(ofDevice deviceName: String, in names: [String]) -> String {
+    // "H200" has "H20" in it.
+    let contained = names.filter { deviceName.uppercased().contains($0.uppercased()) }
+    return contained.max { $0.utf8.count < $1.utf8.count } ?? "h100"
+  }
 }

@@ -1,7 +1,8 @@
 import HopperKernels
 import LatentAttention
 
-/// The pipeline and the use of clusters that were fastest for a decode call on a device: found by `mla tune`.
+/// The pipeline and the use of clusters that were fastest for a decode call on a device: found by `mla tune`, on the H100
+/// by measuring.
 public struct TunedChoice: Sendable, Hashable, Codable {
   /// The device's name, as in `h100`.
   public var device: String
@@ -34,13 +35,13 @@ public struct TunedChoice: Sendable, Hashable, Codable {
 
   /// Those of a device by the vendor's name for it; of the H100 where there are none.
   static func ofDevice(_ name: String, in choices: [TunedChoice]) -> [TunedChoice] {
-    let device = tableName(ofDevice: name, in: choices.map(\.device))
+    let device = HopperEngine.tableName(ofDevice: name, in: choices.map(\.device))
     return choices.filter { $0.device == device }
   }
 
-  /// The choice in `choices`, all of one device, for the call that is most like a batch: least far in rows, requests and keys, each as a ratio;
-  /// of equal ones the first. Rows and keys are those of a mean request. Nil for an empty batch, or where there is none of
-  /// that way of loading.
+  /// The choice in `choices`, all of one device, for the call that is most like a batch: least far in rows, requests and
+  /// keys, each as a ratio; of equal ones the first. Rows and keys are those of a mean request. Nil for an empty batch, or
+  /// where there is none of that way of loading.
   static func nearest(
     _ batch: Batch, _ geometry: AttentionGeometry, in choices: [TunedChoice]
   ) -> TunedChoice? {

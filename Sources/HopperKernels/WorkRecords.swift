@@ -7,6 +7,8 @@ import PTX
 public struct PieceRecord: Sendable, Hashable {
   /// Numbers of a record.
   public static let wordCount = 12
+  /// Which of them are of the piece, and which of the block whose first piece it is.
+  static let (wordsOfPiece, wordsOfBlock) = (0..<8, 8..<12)
 
   /// First query token of the request, in the whole batch.
   public var firstToken: Int32
@@ -53,8 +55,7 @@ public struct PieceRecord: Sendable, Hashable {
   public var words: [Int32] {
     [
       firstToken, firstRow, rowCount, keyStart, keyEnd, firstPage, visibleKeyCount, partialRow,
-      blockPieceCount,
-      secondPiece, 0, 0,
+      blockPieceCount, secondPiece, 0, 0,
     ]
   }
 }
@@ -143,7 +144,8 @@ struct LoadedPiece {
 
   init(_ k: KernelBuilder, _ call: ParameterStruct, _ index: Value<S32>) {
     let record = LoadedRecord(
-      k, call[CallLayout.standard.pieces], index, wordCount: PieceRecord.wordCount, words: 0..<8)
+      k, call[CallLayout.standard.pieces], index, wordCount: PieceRecord.wordCount,
+      words: PieceRecord.wordsOfPiece)
     (firstToken, firstRow, rowCount, keyStart) = (record[0], record[1], record[2], record[3])
     (keyEnd, firstPage, visibleKeyCount, partialRow) = (record[4], record[5], record[6], record[7])
     tileCount = k.let("tile_count", (keyEnd - keyStart + 63) >> 6)

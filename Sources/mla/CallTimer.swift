@@ -60,7 +60,7 @@ final class MeasuringCallTimer: CallTimer {
     sweep = try CacheSweep(device)
     let names = DeviceDescription.all.map(\.name)
     description =
-      DeviceDescription(name: tableName(ofDevice: device.properties.name, in: names)) ?? .h100
+      DeviceDescription(name: HopperEngine.tableName(ofDevice: device.properties.name, in: names)) ?? .h100
   }
 
   var isSimulated: Bool { false }

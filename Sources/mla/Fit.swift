@@ -3,7 +3,7 @@ import HopperEngine
 import HopperSimulator
 import Reports
 
-/// Fits the planner's costs of a Hopper GPU to simulated runs.
+/// Fits the planner's costs of a Hopper GPU to runs.
 struct Fit: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Fit the planner's costs to runs of a Hopper GPU, simulated or real.",

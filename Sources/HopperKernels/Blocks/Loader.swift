@@ -112,7 +112,8 @@ struct Loader<Element: DecodeElement> {
 func forEachPiece(_ k: KernelBuilder, _ call: ParameterStruct, _ body: (LoadedPiece) -> Void) {
   let block = k.blockIndex().to(S32.self)
   let ofBlock = LoadedRecord(
-    k, call[CallLayout.standard.pieces], block, wordCount: PieceRecord.wordCount, words: 8..<12)
+    k, call[CallLayout.standard.pieces], block, wordCount: PieceRecord.wordCount,
+    words: PieceRecord.wordsOfBlock)
   let (count, second) = (ofBlock[0], ofBlock[1])
   k.for("piece", from: 0, to: count, isUniform: true) { index in
     body(LoadedPiece(k, call, k.select(index == 0, block, second + index - 1)))

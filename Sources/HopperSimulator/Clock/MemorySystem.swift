@@ -108,9 +108,8 @@ struct MemorySystem {
         sector += count
       }
     }
-    count(
-      bytes, missing: missing, evicted: evicted,
-      isWrite: isWrite)
+    count(bytes, missing: missing, evicted: evicted, isWrite: isWrite)
+    // Only this request waits for a translation: bandwidth that it would have used earlier is not kept for it.
     let done =
       take(request, bytes: Double(bytes), arrival: isWrite ? 0 : arrival, isWrite: isWrite)
       + (translated - request.time)

@@ -36,7 +36,7 @@ extension Interpreter {
     _ body: (_ lane: Int, _ memory: UnsafeMutableRawPointer, _ isGlobal: Bool) -> Void
   ) throws(SimulationError) -> Outcome {
     if lanes.active == 0 { return .next }
-    if mustWait(i, warp, place) { return .blocked(.turn) }
+    if waitForOrder(i, warp, place) { return .blocked(.turn) }
     var access = unsafe MemoryAccess(byteCount: byteCount, in: addresses)
     var rest = lanes.active
     while rest != 0 {

@@ -65,8 +65,9 @@ extension Interpreter {
     return unsafe block.shared + offset
   }
 
-  /// Whether an access has to wait until everything before it in time has been done.
-  func mustWait(_ i: DecodedInstruction, _ warp: Warp, _ place: Int) -> Bool {
+  /// Has a release wait for what the warp did before it. Returns whether the access must then wait for its turn: until
+  /// everything before it in time has been done. When it has got that, nothing is left to wait for.
+  func waitForOrder(_ i: DecodedInstruction, _ warp: Warp, _ place: Int) -> Bool {
     guard i.space == .global || i.space == .generic, !warp.fragments[place].isGranted,
       let order = MemoryOrder(rawValue: i.modifiers)
     else { return false }
@@ -81,7 +82,7 @@ extension Interpreter {
     _ i: DecodedInstruction, _ lanes: LaneContext, _ warp: Warp, _ place: Int
   ) throws(SimulationError) -> Outcome {
     if lanes.active == 0 { return .next }
-    if mustWait(i, warp, place) { return .blocked(.turn) }
+    if waitForOrder(i, warp, place) { return .blocked(.turn) }
     if i.opcode == .load {
       try load(i, lanes, warp, place, warp.hazards)
     } else {

@@ -48,8 +48,8 @@ extension KernelBuilder {
       [destination.address, box(map, coordinates), barrier.address] + mask + policyOperands(policy))
   }
 
-  /// Stores a box out of shared memory; what lies outside of the tensor is left out. `commitBulk` and `waitBulk`
-  /// follow.
+  /// Stores a box out of shared memory; what lies past the tensor's end is left out. At a negative coordinate an H100 ends
+  /// the kernel by an illegal instruction. `commitBulk` and `waitBulk` follow.
   public func storeTensor<T>(
     from source: Pointer<T, Shared>, to map: TensorMap<T>, at coordinates: [Value<S32>],
     policy: Value<B64>? = nil, file: String = #fileID, line: Int = #line
