@@ -65,6 +65,9 @@ extension FaultTests {
     mergeFault(
       "a block's pieces are not released", places: 1, #"atom\.acq_rel\.gpu"#, "atom.acquire.gpu"),
     mergeFault(
+      "a block arrives before all of its threads have written their partial results", places: 1,
+      #"(\$region_begin_grid_barrier[^\n]*\s+\.loc [^\n]*)\s+bar\.sync 4, 256;"#, "$1"),
+    mergeFault(
       "threads do not wait for the one that waits for other blocks", places: 1,
       #"bar\.sync 4, 256;(?=\s+\$region_end_grid_barrier)"#, ""),
     mergeFault(

@@ -96,6 +96,10 @@ struct HazardGlobalTests {
       kind: .globalRace, name: "a barrier of the grid", threads: 64, grid: 2, body: gridBarrier,
       fault: ("fence.sc.gpu;\n", ""), sites: ["st.global", "ld.global"]),
     HazardTwin(
+      kind: .globalRace, name: "a warp that the one that arrives for its block has not waited for",
+      threads: 64,
+      grid: 2, body: gridBarrier, fault: ("bar.sync 0;\n", ""), sites: ["st.global", "ld.global"]),
+    HazardTwin(
       kind: .globalRace, name: "a word that another block stores between two reads", threads: 32, grid: 2,
       body: """
         mov.u32 %r10, %ctaid.x; setp.eq.u32 %p2, %r10, 0;
@@ -217,7 +221,7 @@ struct HazardGlobalTests {
 
   @Test("Findings are the same for any number of threads of the simulator")
   func determinism() throws {
-    var twin = Self.twins[6]
+    var twin = Self.twins[7]
     twin.grid = 12
     let one = try twin.run(twin.broken, threads: 1)
     let three = try twin.run(twin.broken, threads: 3)

@@ -123,7 +123,10 @@ extension Interpreter {
       hazards.causality.fence()
       // What the warp stores from now on has not passed this fence.
       hazards.advance()
-    case .memory: hazards.cluster.global.order.fence()
+    case .memory:
+      hazards.cluster.global.order.fence(hazards.causality.seen)
+      // What the warp accesses from now on has not been published.
+      hazards.advance()
     case .local, nil: break
     }
   }

@@ -18,11 +18,15 @@ struct GlobalAccess {
   /// Whether grids before its own may still run: the cluster has not executed `griddepcontrol.wait`.
   var isEarly: Bool
 
-  /// Whether nothing orders another access, which came before, before this. `seen` is what `clock` stands for.
-  func isUnordered(_ other: GlobalActor, _ state: GlobalState?, _ seen: VectorClock) -> Bool {
+  /// Whether nothing orders another access, which came before, before this. `seen` is what `clock` stands for; `states` are
+  /// those of clusters by number.
+  func isUnordered(_ other: GlobalActor, _ states: [GlobalState?], _ seen: VectorClock) -> Bool {
     if other.grid != actor.grid { return other.grid > actor.grid || isEarly }
     if other.cluster != actor.cluster {
-      return state.map { $0.order.seen[other.cluster] < other.time } ?? true
+      guard let state = states[Int(actor.cluster)], let publisher = states[Int(other.cluster)] else {
+        return true
+      }
+      return !publisher.order.covers(other, untilTime: state.order.seen[other.cluster])
     }
     // What runs beside the warps is compared with other clusters only.
     if other.agent == actor.agent || other.agent < 0 || actor.agent < 0 { return false }
@@ -85,7 +89,7 @@ struct ClusterClock {
 }
 
 /// How operations on global memory order a cluster's accesses among those of others (PTX ISA 8: memory consistency
-/// model). Towards other clusters, everything that a cluster has done counts as one thread's.
+/// model). What one of its warps has seen of other clusters counts as seen by all.
 struct GlobalOrder {
   /// Accesses of other clusters that are ordered before what this one does next.
   private(set) var seen = ClusterClock()
@@ -96,23 +100,44 @@ struct GlobalOrder {
   let cluster: Int32
   /// How often the cluster has published what it has done.
   private(set) var time: UInt32 = 1
+  /// What of its warps' accesses has been published until each time; an entry where that is more than before.
+  private var covered: [(time: UInt32, seen: VectorClock)] = []
 
   init(cluster: Int32) {
     self.cluster = cluster
   }
 
-  /// All that has been done and seen; what follows is not part of it.
-  private mutating func publish() -> ClusterClock {
-    var all = seen
+  /// Whether an access of the cluster is among what it has published until a time.
+  func covers(_ access: GlobalActor, untilTime end: UInt32) -> Bool {
+    guard access.time <= end else { return false }
+    // What runs beside the warps counts as done by whoever publishes.
+    if access.agent < 0 { return true }
+    // The first entry that came later.
+    var (first, last) = (0, covered.count)
+    while first < last {
+      let middle = (first + last) / 2
+      if covered[middle].time <= end { first = middle + 1 } else { last = middle }
+    }
+    return first > 0 && covered[first - 1].seen[Int(access.agent)] >= access.agentTime
+  }
+
+  /// All that the publishing warp and those before it had done and seen; what follows is not part of it. `seen` is what of the
+  /// cluster's accesses comes before.
+  private mutating func publish(_ seen: VectorClock) -> ClusterClock {
+    var all = self.seen
     all[cluster] = time
+    let before = covered.last?.seen ?? VectorClock()
+    var after = before
+    after.join(seen)
+    if after != before { covered.append((time, after)) }
     time += 1
     return all
   }
 
-  /// `fence.acq_rel.gpu` and stronger.
-  mutating func fence() {
-    seen.join(found)
-    fenced = publish()
+  /// `fence.acq_rel.gpu` and stronger, after what of the cluster's accesses is `seen`.
+  mutating func fence(_ seen: VectorClock) {
+    self.seen.join(found)
+    fenced = publish(seen)
   }
 
   /// A read of what a location publishes.
@@ -120,8 +145,8 @@ struct GlobalOrder {
     if order == .acquire || order == .acquireRelease { seen.join(published) } else { found.join(published) }
   }
 
-  /// What a write publishes at a location.
-  mutating func write(order: MemoryOrder) -> ClusterClock {
-    order == .release || order == .acquireRelease ? publish() : fenced
+  /// What a write publishes at a location, after what of the cluster's accesses is `seen`.
+  mutating func write(order: MemoryOrder, _ seen: VectorClock) -> ClusterClock {
+    order == .release || order == .acquireRelease ? publish(seen) : fenced
   }
 }

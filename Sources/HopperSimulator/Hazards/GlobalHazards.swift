@@ -3,7 +3,7 @@
 /// Interpreters write down what their warps access; this is looked at when a window of time ends, in the order of
 /// interpreters, so that findings do not depend on threads. Limits, which leave races unfound and report none that is not
 /// there: reads count only in allocations that a launch has written before, unless grids before theirs may still run; of
-/// several readers of a byte, the last is known; towards other clusters, a cluster is taken to act as one thread.
+/// several readers of a byte, the last is known; what one warp of a cluster has acquired counts for all of them.
 final class GlobalHazards {
   private let memory: GlobalMemory
   /// By address of the allocation, what has been accessed in it.
@@ -53,7 +53,7 @@ final class GlobalHazards {
 
   private func take(_ access: GlobalAccess, seen: VectorClock) {
     guard let shadow = shadow(access.address) else { return }
-    shadow.take(access, states[Int(access.actor.cluster)], seen) { other, address in
+    shadow.take(access, states, seen) { other, address in
       report(access, other, address)
     }
   }
@@ -104,7 +104,8 @@ final class GlobalHazards {
   /// A write whose order counts.
   func write(_ warp: WarpHazards, _ address: UInt64, _ order: MemoryOrder) {
     let state = warp.cluster.global
-    published[address, default: ClusterClock()].join(state.order.write(order: order))
+    published[address, default: ClusterClock()].join(
+      state.order.write(order: order, warp.causality.seen))
     state.publishedByWarps.join(warp.causality)
   }
 }

@@ -33,7 +33,7 @@ import Foundation
 
   /// Notes an access. `conflict` is called with accesses that it races with.
   func take(
-    _ access: GlobalAccess, _ state: GlobalState?, _ seen: VectorClock,
+    _ access: GlobalAccess, _ states: [GlobalState?], _ seen: VectorClock,
     conflict: (GlobalActor, UInt64) -> Void
   ) {
     let number = number(access.actor) * (access.kind.isSynchronizing ? -1 : 1)
@@ -41,23 +41,23 @@ import Foundation
     let end = min(first + access.byteCount, byteCount)
     let (firstWord, endWord) = ((first + 3) / 4, end / 4)
     if firstWord < endWord {
-      takeWords(firstWord..<endWord, access, number, state, seen, conflict)
-      takeBytes(first..<firstWord * 4, access, number, state, seen, conflict)
-      takeBytes(endWord * 4..<end, access, number, state, seen, conflict)
+      takeWords(firstWord..<endWord, access, number, states, seen, conflict)
+      takeBytes(first..<firstWord * 4, access, number, states, seen, conflict)
+      takeBytes(endWord * 4..<end, access, number, states, seen, conflict)
     } else {
-      takeBytes(first..<end, access, number, state, seen, conflict)
+      takeBytes(first..<end, access, number, states, seen, conflict)
     }
   }
 
   private func takeWords(
-    _ range: Range<Int>, _ access: GlobalAccess, _ number: Int32, _ state: GlobalState?,
+    _ range: Range<Int>, _ access: GlobalAccess, _ number: Int32, _ states: [GlobalState?],
     _ seen: VectorClock, _ conflict: (GlobalActor, UInt64) -> Void
   ) {
     var (lastEntry, isChecked) = (Entry(), false)
     for word in range.clamped(to: 0..<words.count) {
       let entry = words[word]
       if !isChecked || entry != lastEntry {
-        if let other = earlier(access, entry, state, seen) { conflict(other, address + UInt64(word * 4)) }
+        if let other = earlier(access, entry, states, seen) { conflict(other, address + UInt64(word * 4)) }
         (lastEntry, isChecked) = (entry, true)
       }
       words[word].add(number, isWrite: access.kind.isWrite)
@@ -65,14 +65,14 @@ import Foundation
     guard let bytes else { return }
     let parts = (range.lowerBound * 4..<range.upperBound * 4).clamped(to: 0..<bytes.count)
     for byte in parts where bytes[byte] != Entry() {
-      if let other = earlier(access, bytes[byte], state, seen) { conflict(other, address + UInt64(byte)) }
+      if let other = earlier(access, bytes[byte], states, seen) { conflict(other, address + UInt64(byte)) }
       if access.kind.isWrite { bytes[byte] = Entry() }
     }
   }
 
   /// Parts of words. What whole words have is left there: who comes after a part comes after what that came after.
   private func takeBytes(
-    _ range: Range<Int>, _ access: GlobalAccess, _ number: Int32, _ state: GlobalState?,
+    _ range: Range<Int>, _ access: GlobalAccess, _ number: Int32, _ states: [GlobalState?],
     _ seen: VectorClock, _ conflict: (GlobalActor, UInt64) -> Void
   ) {
     if range.isEmpty { return }
@@ -80,7 +80,7 @@ import Foundation
     self.bytes = bytes
     for byte in range.clamped(to: 0..<bytes.count) {
       let word = byte / 4 < words.count ? words[byte / 4] : Entry()
-      if let other = earlier(access, word, state, seen) ?? earlier(access, bytes[byte], state, seen) {
+      if let other = earlier(access, word, states, seen) ?? earlier(access, bytes[byte], states, seen) {
         conflict(other, address + UInt64(byte))
       }
       bytes[byte].add(number, isWrite: access.kind.isWrite)
@@ -99,19 +99,21 @@ import Foundation
   }
 
   /// What an access races with.
-  private func earlier(_ access: GlobalAccess, _ entry: Entry, _ state: GlobalState?, _ seen: VectorClock)
+  private func earlier(_ access: GlobalAccess, _ entry: Entry, _ states: [GlobalState?], _ seen: VectorClock)
     -> GlobalActor?
   {
-    if let other = unordered(entry.write, access, state, seen) { return other }
-    return access.kind.isWrite ? unordered(entry.read, access, state, seen) : nil
+    if let other = unordered(entry.write, access, states, seen) { return other }
+    return access.kind.isWrite ? unordered(entry.read, access, states, seen) : nil
   }
 
-  private func unordered(_ number: Int32, _ access: GlobalAccess, _ state: GlobalState?, _ seen: VectorClock)
+  private func unordered(
+    _ number: Int32, _ access: GlobalAccess, _ states: [GlobalState?], _ seen: VectorClock
+  )
     -> GlobalActor?
   {
     if number == 0 || number < 0 && access.kind.isSynchronizing { return nil }
     let other = actors[Int(number.magnitude) - 1]
-    return access.isUnordered(other, state, seen) ? other : nil
+    return access.isUnordered(other, states, seen) ? other : nil
   }
 }
 
