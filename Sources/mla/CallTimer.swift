@@ -1,8 +1,18 @@
+import Dispatch
+import Foundation
 import GPUDevice
 import HopperEngine
 import HopperSimulator
 import LatentAttention
 import Reports
+import Synchronization
+
+/// A run to be timed: a plan of a shape's requests on an engine that the timer made.
+struct TimedRun: Sendable {
+  let plan: AttentionPlan
+  let shape: DecodeCall.Shape
+  let engine: HopperEngine
+}
 
 /// Says what decode calls take on a device.
 protocol CallTimer {
@@ -15,12 +25,13 @@ protocol CallTimer {
   /// An engine on the device.
   func engine(_ options: HopperEngineOptions) throws -> HopperEngine
 
-  /// Seconds that a plan of a shape's requests takes on an engine that the timer made, from the first block's start to the
-  /// last one's end, or a little more. Keys are in DRAM, not in L2.
-  func seconds(_ plan: AttentionPlan, _ shape: DecodeCall.Shape, on engine: HopperEngine) throws -> Double
+  /// Seconds that each run takes, from the first block's start to the last one's end, or a little more. Keys are in DRAM,
+  /// not in L2.
+  func seconds(_ runs: [TimedRun]) throws -> [Double]
 }
 
-/// Runs each call once on a simulated device of its own.
+/// Runs each call once on a simulated device of its own, several calls at a time: threads of one simulation wait for each
+/// other.
 struct SimulatedCallTimer: CallTimer {
   let description: DeviceDescription
   let threads: Int?
@@ -31,10 +42,26 @@ struct SimulatedCallTimer: CallTimer {
     HopperEngine(device: SimulatedGPU(description, threadCount: threads), options: options)
   }
 
-  func seconds(_ plan: AttentionPlan, _ shape: DecodeCall.Shape, on engine: HopperEngine) throws -> Double {
+  func seconds(_ runs: [TimedRun]) throws -> [Double] {
+    let processors = threads ?? ProcessInfo.processInfo.activeProcessorCount
+    let atOnce = max(1, min(runs.count, processors))
+    let next = Atomic(0)
+    let results = Mutex([Result<Double, any Error>?](repeating: nil, count: runs.count))
+    DispatchQueue.concurrentPerform(iterations: atOnce) { _ in
+      while true {
+        let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+        guard index < runs.count else { return }
+        let result = Result { try seconds(runs[index], threads: processors / atOnce) }
+        results.withLock { $0[index] = result }
+      }
+    }
+    return try results.withLock { $0 }.compactMap { try $0?.get() }
+  }
+
+  private func seconds(_ run: TimedRun, threads: Int) throws -> Double {
     let device = SimulatedGPU(description, threadCount: threads)
-    let engine = HopperEngine(device: device, options: engine.options)
-    try DecodeCall(shape, plan.batch, on: device).run(plan, on: engine)
+    let engine = HopperEngine(device: device, options: run.engine.options)
+    try DecodeCall(run.shape, run.plan.batch, on: device).run(run.plan, on: engine)
     return device.takeLaunches().seconds
   }
 }
@@ -72,15 +99,17 @@ final class MeasuringCallTimer: CallTimer {
     return engine
   }
 
-  func seconds(_ plan: AttentionPlan, _ shape: DecodeCall.Shape, on engine: HopperEngine) throws -> Double {
-    let call = try call(shape, plan.batch)
-    for _ in 0..<Self.warmUps { try call.enqueue(plan, on: engine) }
+  func seconds(_ runs: [TimedRun]) throws -> [Double] { try runs.map(seconds) }
+
+  private func seconds(_ run: TimedRun) throws -> Double {
+    let call = try call(run.shape, run.plan.batch)
+    for _ in 0..<Self.warmUps { try call.enqueue(run.plan, on: run.engine) }
     let stream = device.defaultStream
     let events = try (0..<Self.runs).map { _ in
       let (start, end) = (try device.makeEvent(), try device.makeEvent())
       try sweep.enqueue(on: stream)
       try stream.record(start)
-      try call.enqueue(plan, on: engine)
+      try call.enqueue(run.plan, on: run.engine)
       try stream.record(end)
       return (start, end)
     }

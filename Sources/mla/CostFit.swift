@@ -49,9 +49,10 @@ struct CostFit {
     _ timer: any CallTimer, _ sharing: KeySharing, _ options: HopperEngineOptions, pageSize: Int = 64
   ) throws {
     self.sharing = sharing
-    measurements = try Self.points.map {
-      let seconds = try Self.measure($0, timer, sharing, options, pageSize: pageSize)
-      return Measurement(point: $0, nanoseconds: seconds * 1e9)
+    let engine = try timer.engine(options)
+    let runs = try Self.points.map { try Self.run($0, sharing, on: engine, pageSize: pageSize) }
+    measurements = try zip(Self.points, timer.seconds(runs)).map {
+      Measurement(point: $0, nanoseconds: $1 * 1e9)
     }
     costs = nonNegativeLeastSquares(
       measurements.map { measurement in
@@ -62,11 +63,9 @@ struct CostFit {
       Array(repeating: 1, count: measurements.count))
   }
 
-  private static func measure(
-    _ point: Point, _ timer: any CallTimer, _ sharing: KeySharing, _ options: HopperEngineOptions,
-    pageSize: Int
-  ) throws -> Double {
-    let engine = try timer.engine(options)
+  private static func run(
+    _ point: Point, _ sharing: KeySharing, on engine: HopperEngine, pageSize: Int
+  ) throws -> TimedRun {
     let workers = engine.device.properties.multiprocessorCount / sharing.blocksPerWorker
     // Of the plan: a request of 128 rows is one where two blocks run a piece.
     let rowTiles = sharing == .l2 ? 2 : 1
@@ -78,7 +77,7 @@ struct CostFit {
     let plan = try engine.plan(
       shape.requests(), geometry: shape.geometry(),
       policy: EqualPieces(keys: 64 * point.tiles, rowTiles: rowTiles))
-    return try timer.seconds(plan, shape, on: engine)
+    return TimedRun(plan: plan, shape: shape, engine: engine)
   }
 
   /// What the fit says of a point.

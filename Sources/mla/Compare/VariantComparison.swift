@@ -59,16 +59,22 @@ struct VariantComparison {
 
   /// All variants that a call can run in, the best one marked.
   mutating func rows(_ shape: DecodeCall.Shape) throws -> [Row] {
-    var rows: [Row] = []
     let (batch, geometry) = (try shape.requests(), try shape.geometry())
+    var applicable: [(variant: Int, run: TimedRun)] = []
     for (index, variant) in variants.enumerated() {
       let engine = try timer.engine(variant.options)
       let plan = try engine.plan(batch, geometry: geometry)
       guard variant.applies(to: shape, plan: plan) else { continue }
-      let predicted = predicts ? try fit(index, shape).prediction(plan) * 1e-9 : nil
-      let isTimed = !timer.isSimulated || shape.tilePairs <= simulatedPairs
-      let timed = isTimed ? try timer.seconds(plan, shape, on: engine) : nil
-      rows.append(try row(shape, batch, variant, predicted: predicted, timed: timed))
+      applicable.append((index, TimedRun(plan: plan, shape: shape, engine: engine)))
+    }
+    let isTimed = !timer.isSimulated || shape.tilePairs <= simulatedPairs
+    let timed = isTimed ? try timer.seconds(applicable.map(\.run)) : []
+    var rows: [Row] = []
+    for (position, (index, run)) in applicable.enumerated() {
+      let predicted = predicts ? try fit(index, shape).prediction(run.plan) * 1e-9 : nil
+      rows.append(
+        try row(
+          shape, batch, variants[index], predicted: predicted, timed: isTimed ? timed[position] : nil))
     }
     if let best = rows.indices.min(by: { rows[$0].microseconds < rows[$1].microseconds }) {
       rows[best].isBest = true
@@ -84,8 +90,8 @@ struct VariantComparison {
     let engine = try timer.engine(variant.options)
     let batch = try shape.requests()
     let plan = try engine.plan(batch, geometry: shape.geometry())
-    let seconds = try timer.seconds(plan, shape, on: engine)
-    return try self.row(shape, batch, variant, predicted: row.microseconds * 1e-6, timed: seconds)
+    let seconds = try timer.seconds([TimedRun(plan: plan, shape: shape, engine: engine)])
+    return try self.row(shape, batch, variant, predicted: row.microseconds * 1e-6, timed: seconds.first)
   }
 
   /// The variant of a row.
