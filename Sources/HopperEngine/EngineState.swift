@@ -80,7 +80,7 @@ struct EngineState: ~Copyable {
     // Layers of a step pass the same plan: its arrays are the same memory, and compare at once.
     if let tables, tables.plan == call.plan, tables.partialType == call.partialType { return tables }
     let made = try PlanTables(
-      call.plan, blocksPerWorker: call.variant.cluster.blockCount, on: device, options.mergeWay,
+      call.plan, blocksPerWorker: call.variant.cluster.blockCount, on: device, options,
       partialType: call.partialType)
     tables = made
     return made

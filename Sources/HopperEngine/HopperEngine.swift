@@ -23,6 +23,16 @@ public struct HopperEngineOptions: Sendable, Hashable {
     case automatic
   }
 
+  /// How blocks share the rows that are combined.
+  public enum MergeShare: String, Sendable, Hashable, CaseIterable {
+    /// An even share of rows each; where there are fewer rows than blocks, several blocks have some columns of each.
+    case columns
+    /// An even share of whole rows each, however few they are.
+    case rows
+    /// One block has all rows of a row tile.
+    case tiles
+  }
+
   /// Whether two blocks of a cluster share the keys of a request of more than 64 rows, query token × head, each with 64 rows
   /// of every 128.
   public enum Cluster: String, Sendable, Hashable, CaseIterable {
@@ -46,6 +56,8 @@ public struct HopperEngineOptions: Sendable, Hashable {
   public var secondStage = SecondStage.sameLaunch
   /// Through what the threads of a block combine them. Plans that must not depend on the batch are combined in registers.
   public var mergeWay = MergeWay.automatic
+  /// How blocks share the rows that are combined.
+  public var mergeShare = MergeShare.columns
   /// Number format of partial results: fp32, fp16 or bf16; nil for what `partialType(of:output:)` says.
   public var partialType: ElementType?
   /// What was fastest for calls like a batch.

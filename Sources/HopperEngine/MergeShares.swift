@@ -1,7 +1,7 @@
 import HopperKernels
 import LatentAttention
 
-/// A plan's merge jobs as blocks share them: where there are fewer rows than blocks, a row's columns go to several.
+/// A plan's merge jobs as blocks share them, as `HopperEngineOptions.MergeShare` says.
 struct MergeShares {
   /// Some columns of a merge job's rows.
   struct Job {
@@ -17,43 +17,67 @@ struct MergeShares {
   private(set) var offsets: [Int] = [0]
 
   init(
-    _ plan: AttentionPlan, blockCount: Int, blocksPerWorker: Int, _ way: HopperEngineOptions.MergeWay,
+    _ plan: AttentionPlan, blockCount: Int, blocksPerWorker: Int, _ options: HopperEngineOptions,
     partialType: ElementType
   ) {
-    let width = HopperKernels.latentWidth
-    let partCount = Self.partCount(rows: plan.statistics.mergeRowCount, blockCount: blockCount)
-    let columnCount = width / partCount
-    func share(_ job: MergeJob, part: Int) -> Job {
+    let partCount =
+      options.mergeShare == .columns
+      ? Self.partCount(rows: plan.statistics.mergeRowCount, blockCount: blockCount) : 1
+    let columnCount = HopperKernels.latentWidth / partCount
+    func share(_ job: MergeJob, part: Int = 0) -> Job {
       // Through shared memory, the order of sums depends on how many columns a block has, and so on the batch.
       let way =
         plan.isBatchInvariant
-        ? .registers : Self.way(way, job, columnCount: columnCount, partialType)
+        ? .registers : Self.way(options.mergeWay, job, columnCount: columnCount, partialType)
       return Job(job: job, columns: part * columnCount..<(part + 1) * columnCount, way: way)
     }
-    guard partCount > 1 else {
+    if options.mergeShare == .tiles {
+      for tile in Self.tiles(plan.mergeJobs) { append([share(tile)]) }
+    } else if partCount > 1 {
+      for row in plan.mergeJobs.flatMap(Self.singleRows) {
+        for part in 0..<partCount { append([share(row, part: part)]) }
+      }
+    } else {
       for worker in 0..<plan.workerCount {
         let ofWorker = plan.mergeJobs[plan.mergeOffsets[worker]..<plan.mergeOffsets[worker + 1]]
         for rank in 0..<blocksPerWorker {
-          jobs += Self.rows(of: ofWorker, rank: rank, blocksPerWorker).map { share($0, part: 0) }
-          offsets.append(jobs.count)
-        }
-      }
-      return
-    }
-    for job in plan.mergeJobs {
-      for row in 0..<job.rowCount {
-        var single = job
-        single.firstRow += row
-        single.partialRow += row
-        single.rowCount = 1
-        for part in 0..<partCount {
-          jobs.append(share(single, part: part))
-          offsets.append(jobs.count)
+          append(Self.rows(of: ofWorker, rank: rank, blocksPerWorker).map { share($0) })
         }
       }
     }
     // Blocks without any.
-    while offsets.count <= blockCount { offsets.append(jobs.count) }
+    while offsets.count <= blockCount { append([]) }
+  }
+
+  /// The next block's jobs.
+  private mutating func append(_ ofBlock: [Job]) {
+    jobs += ofBlock
+    offsets.append(jobs.count)
+  }
+
+  /// A job for each row.
+  private static func singleRows(of job: MergeJob) -> [MergeJob] {
+    (0..<job.rowCount).map { row in
+      var single = job
+      single.firstRow += row
+      single.partialRow += row
+      single.rowCount = 1
+      return single
+    }
+  }
+
+  /// A job for each row tile, whose rows the plan has cut into several; those of one follow each other.
+  private static func tiles(_ jobs: [MergeJob]) -> [MergeJob] {
+    jobs.reduce(into: []) { tiles, job in
+      // Partial rows of another tile begin after all pieces of this one.
+      if let last = tiles.last, last.partialRow + last.rowCount == job.partialRow,
+        last.rowCount < last.partialStride
+      {
+        tiles[tiles.count - 1].rowCount += job.rowCount
+      } else {
+        tiles.append(job)
+      }
+    }
   }
 
   /// What one of a worker's blocks has of its jobs: an even share of all their rows.

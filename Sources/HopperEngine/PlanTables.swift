@@ -19,7 +19,7 @@ struct PlanTables {
   /// each.
   init(
     _ plan: AttentionPlan, blocksPerWorker: Int, on device: any GPUDevice,
-    _ way: HopperEngineOptions.MergeWay, partialType: ElementType
+    _ options: HopperEngineOptions, partialType: ElementType
   ) throws(HopperEngineError) {
     self.plan = plan
     self.partialType = partialType
@@ -37,7 +37,7 @@ struct PlanTables {
       let blockPieces = try BlockPieces(plan, blocksPerWorker: blocksPerWorker)
       let pieces = try Self.records(blockPieces, of: plan, blockCount)
       let shares = MergeShares(
-        plan, blockCount: blockCount, blocksPerWorker: blocksPerWorker, way, partialType: partialType)
+        plan, blockCount: blockCount, blocksPerWorker: blocksPerWorker, options, partialType: partialType)
       let jobs = try Self.records(shares, of: plan, blockCount)
       return (append(pieces), append(jobs.words), append(jobs.offsets))
     }

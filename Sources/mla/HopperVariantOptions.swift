@@ -7,6 +7,7 @@ import Reports
 
 extension HopperEngineOptions.SecondStage: ExpressibleByArgument {}
 extension HopperEngineOptions.MergeWay: ExpressibleByArgument {}
+extension HopperEngineOptions.MergeShare: ExpressibleByArgument {}
 extension HopperEngineOptions.Cluster: ExpressibleByArgument {}
 extension DecodeVariant.Pipeline: ExpressibleByArgument {}
 
@@ -19,6 +20,8 @@ struct HopperVariantOptions: ParsableArguments {
   @Option(help: "Where the Hopper engine merges.") var secondStage = HopperEngineOptions.SecondStage
     .sameLaunch
   @Option(help: "Through what the Hopper engine merges.") var merge = HopperEngineOptions.MergeWay.automatic
+  @Option(help: "How the Hopper engine's blocks share what is merged.")
+  var mergeShare = HopperEngineOptions.MergeShare.columns
   @Option(help: "Type of the Hopper engine's partial results; the default is the output's, or fp32 for few.")
   var partials: ElementType?
   @Option(
@@ -32,6 +35,7 @@ struct HopperVariantOptions: ParsableArguments {
     options.cluster = cluster
     options.secondStage = secondStage
     options.mergeWay = merge
+    options.mergeShare = mergeShare
     options.partialType = partials
     if let choices {
       options.choices = try UnreadableFile.read([TunedChoice].self, from: choices, option: "--choices")
@@ -47,6 +51,7 @@ struct HopperVariantOptions: ParsableArguments {
     .compactMap { name, value in value.map { "\(name) \($0)" } }
     return given + [
       "--cluster \(cluster.rawValue)", "--second-stage \(secondStage.rawValue)", "--merge \(merge.rawValue)",
+      "--merge-share \(mergeShare.rawValue)",
     ]
   }
 }

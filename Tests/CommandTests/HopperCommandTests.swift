@@ -234,7 +234,7 @@ import Testing
     #expect(
       failure.4
         == "mla verify --seed 1 --case \(failure.1) --cases 3 --engine hopper --device cuda --cluster automatic "
-        + "--second-stage sameLaunch --merge automatic")
+        + "--second-stage sameLaunch --merge automatic --merge-share columns")
     let summary = try #require(try jsonRows(json).first)
     #expect(summary["failures"] as? Int == 1)
     let place = try #require(Int(failure.1))

@@ -63,18 +63,20 @@ struct HopperEngineTests {
   }
 
   /// Few rows and many pieces: columns go to several blocks, and pieces to several groups of threads.
-  @Test("Every way to merge, every type of partials", arguments: HopperEngineOptions.MergeWay.allCases)
-  func mergeWays(way: HopperEngineOptions.MergeWay) throws {
-    for (heads, keys) in [(1, 700), (16, 2100), (40, 900)] {
-      var recipe = CaseRecipe("merges", requests: [.init(1, keys), .init(1, 65)])
+  @Test(
+    "Every way to merge and to share what is merged, every type of partials",
+    arguments: HopperEngineOptions.MergeWay.allCases, HopperEngineOptions.MergeShare.allCases)
+  func mergeWays(way: HopperEngineOptions.MergeWay, share: HopperEngineOptions.MergeShare) throws {
+    for (index, (heads, keys)) in [(1, 2100), (16, 2100), (40, 900), (96, 700)].enumerated() {
+      var recipe = CaseRecipe("merges", requests: [.init(1, keys), .init(1, 165)])
       recipe.headCount = heads
-      for (index, type) in ElementType.allCases.enumerated() {
-        var options = HopperEngineOptions()
-        options.mergeWay = way
-        options.partialType = type
-        options.secondStage = index.isMultiple(of: 2) ? .sameLaunch : .dependentLaunch
-        try Self.expectRight(recipe, on: Self.engine(options), policy: BatchInvariantPolicy(chunkKeys: 64))
-      }
+      let types = [ElementType.bfloat16, .float16, .float32]
+      var options = HopperEngineOptions()
+      options.mergeWay = way
+      options.mergeShare = share
+      options.partialType = types[index % types.count]
+      options.secondStage = index.isMultiple(of: 2) ? .sameLaunch : .dependentLaunch
+      try Self.expectRight(recipe, on: Self.engine(options), policy: OddPieces())
     }
   }
 
