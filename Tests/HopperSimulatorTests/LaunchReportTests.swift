@@ -127,6 +127,16 @@ struct LaunchReportTests {
     #expect(text.contains("limited by: latency"))
     #expect(text.contains("named barrier"))
     #expect(text.contains("producer (12)"))
+    var shares = 0
+    for role in report.roles {
+      for (path, regions) in Dictionary(grouping: role.regions, by: \.path) where !path.isEmpty {
+        let cycles = regions.reduce(0) { $0 + $1.time.cycles }
+        let share = (1000 * Double(cycles) / Double(role.time.cycles)).rounded() / 10
+        #expect(text.contains(try Regex("\n\(path) +\(share)  ")), "\(path) \(share)\n\(text)")
+        shares += 1
+      }
+    }
+    #expect(shares > 0)
   }
 
   @Test("L2 keeps what a launch has left, until it is cleared")

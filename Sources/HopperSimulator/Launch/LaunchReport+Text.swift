@@ -1,7 +1,9 @@
 extension LaunchReport: CustomStringConvertible {
-  /// The report as text: how much of each unit is used, memory, and where the time of warps has gone.
+  /// The report as text: how much of each unit is used, memory, and where the time of warps has gone, by reason and by
+  /// region.
   public var description: String {
-    [head, speedOfLight, memoryText, stallText].joined(separator: "\n\n") + "\n"
+    [head, speedOfLight, memoryText, stallText, regionText].filter { !$0.isEmpty }.joined(separator: "\n\n")
+      + "\n"
   }
 
   private var head: String {
@@ -50,6 +52,38 @@ extension LaunchReport: CustomStringConvertible {
       rows.append([reason.name] + cells { $0.stalls[reason] ?? 0 })
     }
     return Text.table(rows, leading: [0])
+  }
+
+  /// A row for each named region of a role: its share of the role's time, without that of regions inside, and what took
+  /// most of it. Empty without regions.
+  private var regionText: String {
+    var rows = [["region of warps", "share of time, %", "mostly"]]
+    for role in roles {
+      let parts = { (cycles: UInt64) in
+        Text.percent(Double(cycles) / Double(max(1, role.time.cycles)), unit: "")
+      }
+      for region in role.regionsByPath where !region.path.isEmpty {
+        let reasons = region.time.stalls.map { ($0.key.name, $0.value) } + [("issued", region.time.issued)]
+        let most = reasons.sorted { ($1.1, $0.0) < ($0.1, $1.0) }.prefix(2).map { "\($0.0) \(parts($0.1))" }
+        rows.append([region.path, parts(region.time.cycles), most.joined(separator: ", ")])
+      }
+    }
+    return rows.count > 1 ? Text.table(rows, leading: [0, 2]) : ""
+  }
+}
+
+extension RoleReport {
+  /// The regions, those of one path added up, in the order of first use.
+  fileprivate var regionsByPath: [RegionReport] {
+    regions.reduce(into: []) { sums, region in
+      if let place = sums.firstIndex(where: { $0.path == region.path }) {
+        sums[place].time.cycles += region.time.cycles
+        sums[place].time.issued += region.time.issued
+        sums[place].time.stalls.merge(region.time.stalls, uniquingKeysWith: +)
+      } else {
+        sums.append(region)
+      }
+    }
   }
 }
 
