@@ -9,7 +9,8 @@ struct Compare: ParsableCommand {
     discussion: """
       Every call is planned as the engine would for each variant. Calls of at most --simulated-pairs pairs of a row tile and \
       a key tile are simulated; what longer ones take is predicted from costs per piece, tile and partial row that are \
-      fitted to simulated runs of the same variant, and marked with ~. Predictions are made for the simulated calls as well, \
+      fitted to simulated runs of the same variant, and from how far the fit is off for the simulated call before with as many \
+      heads, and marked with ~. Predictions are made for the simulated calls as well, \
       and --check of the predicted ones are simulated after all: the errors are printed. With --device cuda all calls run \
       on this machine's GPU: the median of several runs, each after reads that empty L2. Where someone has published a \
       measurement of a call, it stands beside ours. With --against, times are held against those of an earlier comparison, \

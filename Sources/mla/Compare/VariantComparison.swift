@@ -38,6 +38,11 @@ struct VariantComparison {
     let pageSize: Int
   }
 
+  /// Which calls a fit is off by about as much for, one after the other.
+  private struct SeriesKey: Hashable {
+    let variant, pageSize, rows: Int
+  }
+
   let timer: any CallTimer
   let shapes: [DecodeCall.Shape]
   let variants: [ComparedVariant]
@@ -46,6 +51,8 @@ struct VariantComparison {
   /// Whether any call is: only then costs are fitted.
   private let predicts: Bool
   private var fits: [FitKey: CostFit] = [:]
+  /// What was simulated over what the fit said, of the last simulated call of each series.
+  private var corrections: [SeriesKey: Double] = [:]
 
   init(
     _ timer: any CallTimer, _ shapes: [DecodeCall.Shape], variants: [ComparedVariant], simulatedPairs: Int
@@ -71,10 +78,9 @@ struct VariantComparison {
     let timed = isTimed ? try timer.seconds(applicable.map(\.run)) : []
     var rows: [Row] = []
     for (position, (index, run)) in applicable.enumerated() {
-      let predicted = predicts ? try fit(index, shape).prediction(run.plan) * 1e-9 : nil
-      rows.append(
-        try row(
-          shape, batch, variants[index], predicted: predicted, timed: isTimed ? timed[position] : nil))
+      let timed = isTimed ? timed[position] : nil
+      let predicted = predicts ? try prediction(of: run.plan, shape, index, simulated: timed) : nil
+      rows.append(try row(shape, batch, variants[index], predicted: predicted, timed: timed))
     }
     if let best = rows.indices.min(by: { rows[$0].microseconds < rows[$1].microseconds }) {
       rows[best].isBest = true
@@ -96,6 +102,18 @@ struct VariantComparison {
 
   /// The variant of a row.
   func variant(named name: String) -> ComparedVariant? { variants.first { $0.name == name } }
+
+  /// Seconds that a plan takes by the fit, corrected by how far that was off for the call before of the same heads, page size
+  /// and variant that was simulated. `simulated` is for later calls.
+  private mutating func prediction(
+    of plan: AttentionPlan, _ shape: DecodeCall.Shape, _ variant: Int, simulated: Double?
+  ) throws -> Double {
+    let fitted = try fit(variant, shape).prediction(plan) * 1e-9
+    let series = SeriesKey(
+      variant: variant, pageSize: shape.pageSize, rows: shape.heads * shape.queries)
+    defer { if let simulated { corrections[series] = simulated / fitted } }
+    return fitted * (corrections[series] ?? 1)
+  }
 
   private mutating func fit(_ variant: Int, _ shape: DecodeCall.Shape) throws -> CostFit {
     let key = FitKey(
