@@ -11,31 +11,31 @@ extension FittedCosts {
       device: "h100", sharing: .cluster, perPiece: 6926.7, perKeyTile: 1882.5, perPartialRow: 60.1,
       secondStage: 534.2),
     FittedCosts(
-      device: "h800", sharing: .none, perPiece: 5352.1, perKeyTile: 3294.3, perPartialRow: 129.6,
+      device: "h800", sharing: .none, perPiece: 4972.3, perKeyTile: 3234.7, perPartialRow: 52.9,
       secondStage: 0.0),
     FittedCosts(
-      device: "h800", sharing: .l2, perPiece: 5883.3, perKeyTile: 1706.2, perPartialRow: 142.5,
+      device: "h800", sharing: .l2, perPiece: 6410.4, perKeyTile: 1788.3, perPartialRow: 61.2,
       secondStage: 0.0),
     FittedCosts(
-      device: "h800", sharing: .cluster, perPiece: 5556.9, perKeyTile: 1622.8, perPartialRow: 69.9,
+      device: "h800", sharing: .cluster, perPiece: 6189.2, perKeyTile: 1872.1, perPartialRow: 32.1,
       secondStage: 0.0),
     FittedCosts(
-      device: "h200", sharing: .none, perPiece: 4383.2, perKeyTile: 2292.4, perPartialRow: 143.4,
+      device: "h200", sharing: .none, perPiece: 5216.6, perKeyTile: 2265.8, perPartialRow: 65.6,
       secondStage: 0.0),
     FittedCosts(
-      device: "h200", sharing: .l2, perPiece: 4948.5, perKeyTile: 1699.5, perPartialRow: 151.5,
+      device: "h200", sharing: .l2, perPiece: 5980.5, perKeyTile: 1750.8, perPartialRow: 72.9,
       secondStage: 0.0),
     FittedCosts(
-      device: "h200", sharing: .cluster, perPiece: 4923.0, perKeyTile: 1414.7, perPartialRow: 66.0,
-      secondStage: 1775.0),
-    FittedCosts(
-      device: "h20", sharing: .none, perPiece: 4785.4, perKeyTile: 4962.2, perPartialRow: 131.1,
+      device: "h200", sharing: .cluster, perPiece: 5819.6, perKeyTile: 1872.8, perPartialRow: 36.9,
       secondStage: 0.0),
     FittedCosts(
-      device: "h20", sharing: .l2, perPiece: 4559.6, perKeyTile: 4946.2, perPartialRow: 127.6,
+      device: "h20", sharing: .none, perPiece: 4558.7, perKeyTile: 4425.6, perPartialRow: 64.3,
       secondStage: 0.0),
     FittedCosts(
-      device: "h20", sharing: .cluster, perPiece: 4164.7, perKeyTile: 4928.2, perPartialRow: 64.7,
+      device: "h20", sharing: .l2, perPiece: 4062.8, perKeyTile: 4471.1, perPartialRow: 64.8,
+      secondStage: 0.0),
+    FittedCosts(
+      device: "h20", sharing: .cluster, perPiece: 4355.8, perKeyTile: 4403.9, perPartialRow: 32.8,
       secondStage: 0.0),
   ]
 }
