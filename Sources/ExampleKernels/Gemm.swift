@@ -135,7 +135,7 @@ private struct GemmProgram {
     k.for("step", from: 0, to: stepCount) { step in
       let stage = ring.stage
       let position = k.let("position", (step * GemmKernel.tile.k).to(S32.self))
-      empty[stage].wait(parity: ring.phase, scope: clusterSize > 1 ? .cluster : .block)
+      empty[stage].wait(parity: ring.phase)
       let (a, b) = (tilesA[stage], tilesB[stage])
       full[stage].arrive(expecting: Value(a.byteCount + b.byteCount))
       k.loadTensor(mapA, at: [position, row], to: a.panel(0), signalling: full[stage])
@@ -162,10 +162,11 @@ private struct GemmProgram {
       k.fenceProducts()
       k.multiply(sums, a, b, depth: GemmKernel.tile.k, accumulate: step > 0)
       k.commitProducts()
-      // The products of the step before have ended: its stage may be filled again, in both blocks.
+      // The products of the step before have ended: its stage may be filled again, in both blocks. Nothing that was written is
+      // told, so the scope is the block's: at the cluster's the device lets all of the thread's accesses end first.
       k.waitProducts(pending: 1)
       let lastEmpty = empty[lastStage.value].ofBlock(peer)
-      k.when(isMessenger && step > 0) { lastEmpty.arrive() }
+      k.when(isMessenger && step > 0) { lastEmpty.arrive(scope: .block) }
       lastStage.set(stage)
       ring.advance()
     }

@@ -32,15 +32,41 @@ struct ClusterTimeTests {
     """
   }
 
-  @Test("An arrival at a neighbour's mbarrier takes its way there")
-  func remoteArrival() throws {
-    let cycles = try ClockProgram(
+  /// Cycles until an arrival with these modifiers has ended the phase for which each block waits.
+  private func arrival(_ modifiers: String, at place: String = "[%r21]") throws -> [UInt64] {
+    try ClockProgram(
       setUp: Self.setUp + "\n" + Self.sync,
-      body: "@%p10 mbarrier.arrive.release.cluster.shared::cluster.b64 _, [%r21];\n" + Self.wait(0),
+      body: "@%p10 mbarrier.arrive\(modifiers).b64 _, \(place);\n" + Self.wait(0),
       end: Self.sync, grid: 2, cluster: 2
     ).run().cycles
-    // The way, and what a wait takes.
-    #expect(cycles.allSatisfy { (180 + 20...180 + 70).contains($0) }, "\(cycles[0]), \(cycles[32])")
+  }
+
+  @Test("An arrival at a neighbour's mbarrier takes its way there")
+  func remoteArrival() throws {
+    for modifiers in [".shared::cluster", ".release.cta.shared::cluster", ".relaxed.cluster.shared::cluster"]
+    {
+      let cycles = try arrival(modifiers)
+      // The way, and what a wait takes.
+      #expect(cycles.allSatisfy { (180 + 20...180 + 70).contains($0) }, "\(cycles[0]), \(cycles[32])")
+    }
+  }
+
+  /// What ptxas 13.0 makes of it begins with MEMBAR.ALL.GPU, also where the mbarrier is the block's own; that took 500 to 800
+  /// cycles on an H100 (profile of the decode kernel, 2026-11).
+  @Test("An arrival that releases to the cluster, and a fence, wait for all that the warp did before")
+  func clusterRelease() throws {
+    for (near, far, place) in [
+      (".shared::cta", ".release.cluster.shared::cta", "[%r2]"),
+      (".shared::cluster", ".release.cluster.shared::cluster", "[%r21]"),
+      (".expect_tx.shared::cluster", ".expect_tx.release.cluster.shared::cluster", "[%r21], 0"),
+    ] {
+      let added = try zip(arrival(far, at: place), arrival(near, at: place)).map { $0 - $1 }
+      #expect(added.allSatisfy { (500...800).contains($0) }, "\(far): \(added[0]), \(added[32])")
+    }
+    let fence = try ClockProgram(body: "fence.acq_rel.cluster;").run().cycles
+    #expect(fence.allSatisfy { (500...800).contains($0) }, "\(fence[0])")
+    let ofSetUp = try ClockProgram(body: "fence.mbarrier_init.release.cluster;").run().cycles
+    #expect(ofSetUp.allSatisfy { $0 < 50 }, "\(ofSetUp[0])")
   }
 
   /// Block 0 sends copies to both blocks, while block 1 fetches as many of its own, or none.

@@ -83,7 +83,8 @@ public struct DeviceDescription: Sendable {
   public var tensorLatency: DeviceConstant
   /// Cycles that a fence waits which orders accesses with asynchronous ones to shared memory.
   public var proxyFenceLatency: DeviceConstant
-  /// Cycles that a fence or a release waits at the scope of a cluster or the device.
+  /// Cycles that a fence or a release waits at the scope of a cluster or the device; an arrival at an mbarrier with
+  /// `.release.cluster` is one.
   public var memoryFenceLatency: DeviceConstant
   /// Microseconds from the launch of a kernel until its blocks run.
   public var launchLatency: DeviceConstant

@@ -39,7 +39,10 @@ extension DeviceDescription {
     tensorRate: DeviceConstant(4096, .documented, "989 TFLOP/s dense at 1.83 GHz: " + whitepaper),
     tensorLatency: DeviceConstant(30, .measured, "m64n256k16 is done after 128 and about 30: " + dissecting),
     proxyFenceLatency: DeviceConstant(500, .measured, "70 to 560 at two places: " + profile),
-    memoryFenceLatency: DeviceConstant(700, .measured, "500 to 800: " + profile),
+    memoryFenceLatency: DeviceConstant(
+      700, .measured,
+      "500 to 800; a decode kernel of clusters whose arrivals released to the cluster took 320 µs, to the block 273: "
+        + profile),
     launchLatency: DeviceConstant(
       3, .measured, "what calls of few blocks take beyond their blocks' time: " + comparison),
     tensorCopyRate: DeviceConstant(

@@ -101,6 +101,11 @@ extension Interpreter {
       return .next
     }
     if i.opcode == .barrierObjectWait { return try waitForObject(i, lanes, warp, place) }
+    if i.opcode == .barrierObjectArrive, i.modifiers & 2 != 0 {
+      // ptxas puts the fence of a whole device (MEMBAR.ALL.GPU) before it, wherever the mbarrier is.
+      warp.wait(until: max(issueTime, warp.time) + warp.clock.memoryFenceLatency, .memoryOrder)
+      issueTime = warp.time
+    }
     var rest = lanes.active
     while rest != 0 {
       let lane = rest.trailingZeroBitCount

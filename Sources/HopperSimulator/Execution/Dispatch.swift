@@ -82,7 +82,7 @@ extension Interpreter {
   private func waitForFence(_ kind: FenceKind?, _ warp: Warp) {
     switch kind {
     case .asynchronousProxy: warp.wait(until: warp.time + warp.clock.proxyFenceLatency, .memoryOrder)
-    case .memory: warp.wait(until: warp.time + warp.clock.memoryFenceLatency, .memoryOrder)
+    case .memory, .cluster: warp.wait(until: warp.time + warp.clock.memoryFenceLatency, .memoryOrder)
     case .local, nil: break
     }
   }

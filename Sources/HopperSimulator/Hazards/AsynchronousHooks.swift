@@ -127,7 +127,7 @@ extension Interpreter {
       hazards.cluster.global.order.fence(hazards.causality.seen)
       // What the warp accesses from now on has not been published.
       hazards.advance()
-    case .local, nil: break
+    case .cluster, .local, nil: break
     }
   }
 }

@@ -20,15 +20,24 @@ enum FenceKind: UInt8 {
   case local
   /// Accesses of this device's threads.
   case memory
+  /// Accesses of the threads of a cluster.
+  case cluster
   /// Ordinary accesses to shared memory and asynchronous ones.
   case asynchronousProxy
 
   init(_ form: DecodedForm) {
     if form.has("proxy") {
       self = form["kind"] == "async" && form["space"] != "global" ? .asynchronousProxy : .local
+    } else if form.has("mbarrier_init") {
+      // ptxas makes no instruction of it.
+      self = .local
     } else {
       let scope = form["scope"] ?? form["level"]
-      self = scope == "gpu" || scope == "sys" || scope == "gl" ? .memory : .local
+      switch scope {
+      case "gpu", "sys", "gl": self = .memory
+      case "cluster": self = .cluster
+      default: self = .local
+      }
     }
   }
 }
@@ -240,17 +249,19 @@ extension Decoder {
     return true
   }
 
-  /// `operation`: bit 0 for `arrive_drop`, bit 1 for `.expect_tx`, bit 2 for `.noComplete`.
+  /// `operation`: bit 0 for `arrive_drop`, bit 1 for `.expect_tx`, bit 2 for `.noComplete`. `modifiers`: bit 0 for a state
+  /// that nobody wants, bit 1 for a release to the cluster.
   private mutating func decodeBarrierArrival(_ place: DecodedAddress) -> Bool {
     let one = constants.slot(1, isWide: false)
     guard let d = destination(0), let b = operands.count > 2 ? source(2, .u32) : one else { return false }
     let sinks = operands[0] == .sink
+    let releasesToCluster = form["scope"] == "cluster" && form["order"] != "relaxed"
     emit(.barrierObjectArrive) { [self] in
       $0.fill(place)
       $0.operation =
         (form["mode"] == "arrive_drop" ? 1 : 0) + (form.has("expect_tx") ? 2 : 0)
         + (form.has("noComplete") ? 4 : 0)
-      $0.modifiers = sinks ? 1 : 0
+      $0.modifiers = (sinks ? 1 : 0) + (releasesToCluster ? 2 : 0)
       ($0.d, $0.b) = (d, b)
     }
     return true
