@@ -92,6 +92,11 @@ struct HazardGlobalTests {
       "a compare and swap that releases",
       message(set: "atom.release.gpu.global.cas.b32 %r12, [%rd2], 0, 1;", poll: acquire),
       ("atom.release.gpu", "atom.relaxed.gpu")),
+    // An acquire that comes right after the read makes that no better.
+    race(
+      "a read just before the acquire",
+      message(set: release, poll: "nanosleep.u32 2000;\nmov.u32 %r10, 1;", after: acquire),
+      (acquire + "\nld.global.u32 %r11, [%rd2+256];", "ld.global.u32 %r11, [%rd2+256];\n" + acquire)),
     HazardTwin(
       kind: .globalRace, name: "a barrier of the grid", threads: 64, grid: 2, body: gridBarrier,
       fault: ("fence.sc.gpu;\n", ""), sites: ["st.global", "ld.global"]),
@@ -219,9 +224,18 @@ struct HazardGlobalTests {
   @Test("The right kernel gives no finding, the broken one this", arguments: twins)
   func twin(_ twin: HazardTwin) throws { try twin.check() }
 
+  @Test("Of two blocks that store at once, the second is said to store what the first has stored")
+  func order() throws {
+    let twin = try #require(Self.twins.first { $0.name == "two blocks that store to one word" })
+    let finding = try #require(twin.run(twin.broken).findings.first)
+    #expect(finding.place.block == 1)
+    #expect(finding.other?.block == 0)
+  }
+
   @Test("Findings are the same for any number of threads of the simulator")
   func determinism() throws {
-    var twin = Self.twins[7]
+    var twin = try #require(
+      Self.twins.first { $0.name == "a word that another block stores between two reads" })
     twin.grid = 12
     let one = try twin.run(twin.broken, threads: 1)
     let three = try twin.run(twin.broken, threads: 3)

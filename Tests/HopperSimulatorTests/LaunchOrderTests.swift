@@ -5,11 +5,11 @@ import Testing
 @Suite("Order among multiprocessors")
 struct LaunchOrderTests {
   /// PTX after which one block is 50 cycles and more behind the other: less than a window.
-  private static func delay(_ late: Int) -> String {
+  private static func delay(_ late: Int, nanoseconds: Int = 30) -> String {
     """
     mov.u32 %r10, %ctaid.x;
     setp.eq.u32 %p10, %r10, \(late);
-    @%p10 nanosleep.u32 30;
+    @%p10 nanosleep.u32 \(nanoseconds);
     """
   }
 
@@ -29,6 +29,31 @@ struct LaunchOrderTests {
       threads: 1)
     let old = try program.run(Self.simulator(threads: threads)).cycles
     #expect(old[late] == 1 && old[1 - late] == 0)
+  }
+
+  /// Block 0 has had a turn just before; who goes on after that in the past would come before those who had theirs since.
+  @Test(
+    "What comes after an atomic operation comes later than the other block's before it", arguments: [1, 2])
+  func afterTurns(threads: Int) throws {
+    for nanoseconds in stride(from: 1, to: 160, by: 6) {
+      let program = ClockProgram(
+        setUp: Self.delay(1, nanoseconds: nanoseconds) + "\nsetp.eq.u32 %p11, %r10, 0;",
+        body: """
+          @%p11 red.global.add.u32 [%rd1+64], 1;
+          mov.u64 %rd11, %clock64;
+          atom.global.add.u32 %r11, [%rd1], 1;
+          """,
+        end: """
+          mul.wide.u32 %rd12, %r10, 16;
+          add.u64 %rd12, %rd12, %rd1;
+          cvt.u64.u32 %rd13, %r11;
+          st.global.v2.u64 [%rd12+128], {%rd11, %rd13};
+          """, grid: 2, threads: 1)
+      let words = try program.words(Self.simulator(threads: threads), count: 20)
+      let (times, old) = ([words[16], words[18]], [words[17], words[19]])
+      #expect(old.sorted() == [0, 1])
+      #expect((times[0] < times[1]) == (old[0] < old[1]), "\(nanoseconds) ns: \(times), \(old)")
+    }
   }
 
   @Test("Lanes of one warp that part take their turns one after the other")
