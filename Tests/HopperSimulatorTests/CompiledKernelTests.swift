@@ -4,7 +4,7 @@ import HopperSimulator
 import LatentAttention
 import Testing
 
-/// Kernels as nvcc and Triton compile them, from `PTXTests/Fixtures`: right results, and nothing found.
+/// Kernels as nvcc, clang and Triton compile them, from `PTXTests/Fixtures`: right results, and nothing found.
 @Suite("Compiled kernels")
 struct CompiledKernelTests {
   private let gpu = SimulatedGPU()
@@ -163,6 +163,81 @@ struct CompiledKernelTests {
       return (0..<depth).reduce(0) { $0 + left[row * depth + $1] * right[column * depth + $1] }
     }
     #expect(try gpu.download(2048, of: Float.self, from: result) == expected)
+  }
+
+  // MARK: clang
+
+  @Test("A struct by value, an array in local memory, a function that calls itself, a table of constants")
+  func polynomials() throws {
+    let count = 90
+    // All numbers are exact.
+    let x = (0..<count).map { Float($0 % 13 - 6) / 4 }
+    let degrees = (0..<count).map { Int32($0 * 3 % 5) }
+    let coefficients: [Float] = [3, -1, 0.5, 2, -7]
+    let (input, results) = (
+      try kept(gpu.upload(x)), try kept(gpu.upload([Double](repeating: -1, count: count)))
+    )
+    let degreeMemory = try kept(gpu.upload(degrees))
+    var structure = KernelArgument.value(0.25).bytes + KernelArgument.memory(degreeMemory).bytes
+    for coefficient in coefficients { structure += KernelArgument.value(coefficient).bytes }
+    structure += [0, 0, 0, 0]
+    try launch(
+      kernel("polynomials", of: "clang_kernels"), grid: Extent(3), block: 32,
+      [.bytes(structure, alignment: 8), .memory(input), .memory(results), .value(Int32(count))])
+    let binomials = [1, 8, 28, 56, 70, 56, 28, 8, 1]
+    let expected = (0..<count).map { index -> Double in
+      // By Horner's rule, from the term of the highest degree.
+      let terms = coefficients.prefix(Int(degrees[index]) + 1)
+      let sum = terms.reversed().reduce(0.0) { $0 * Double(x[index]) + Double($1) }
+      return 0.25 * sum + Double(binomials[index % 9] + [3, -1, 40, 7][index % 4])
+    }
+    #expect(try gpu.download(count, of: Double.self, from: results) == expected)
+  }
+
+  @Test("Running sums: shuffles, static shared memory, an atomic addition of 64 bits")
+  func runningSums() throws {
+    var generator = SplitMix64(seed: 8)
+    let values = (0..<512).map { _ in Int32.random(in: -1000...1_000_000, using: &generator) }
+    let (input, sums) = (
+      try kept(gpu.upload(values)), try kept(gpu.upload([Int32](repeating: 0, count: 512)))
+    )
+    let total = try kept(gpu.upload([Int64(1) << 40]))
+    try launch(
+      kernel("runningSums", of: "clang_kernels"), grid: Extent(2), block: 256,
+      [.memory(input), .memory(sums), .memory(total)])
+    let expected = (0..<512).map { index in values[index / 256 * 256...index].reduce(0, &+) }
+    #expect(try gpu.download(512, of: Int32.self, from: sums) == expected)
+    let sum = values.reduce(Int64(1) << 40) { $0 + Int64($1) }
+    #expect(try gpu.download(1, of: Int64.self, from: total) == [sum])
+  }
+
+  @Test("A switch, division of 64 bits, dynamic shared memory, narrow types")
+  func mixed() throws {
+    let count = 100
+    var generator = SplitMix64(seed: 9)
+    let values = (0..<count).map { _ in Int64.random(in: -1 << 40...1 << 40, using: &generator) }
+    let kinds = (0..<count).map { Int8($0 % 10 - 1) }
+    let results = try kept(gpu.upload([Int64](repeating: -1, count: count)))
+    try launch(
+      kernel("mixed", of: "clang_kernels"), grid: Extent(1), block: 128, shared: 128 * 8,
+      [
+        .memory(kept(gpu.upload(values))), .memory(kept(gpu.upload(kinds))), .memory(results),
+        .value(Int32(count)),
+      ])
+    let expected = (0..<count).map { index -> Int64 in
+      let (value, next) = (values[index], values[(index + 1) % count])
+      switch kinds[index] {
+      case 0: return value / (next | 1)
+      case 1: return Int64(UInt64(bitPattern: value) % 1_000_003)
+      case 2: return Int64(value.nonzeroBitCount - (value | 1).leadingZeroBitCount)
+      case 3: return Int64(Int16(truncatingIfNeeded: value)) * Int64(UInt8(truncatingIfNeeded: next))
+      case 4: return Int64(Float(value) * 0.5)
+      case 5: return max(value, next) - min(value, next)
+      case 6: return value << (next & 63) ^ value >> 7
+      default: return -value
+      }
+    }
+    #expect(try gpu.download(count, of: Int64.self, from: results) == expected)
   }
 
   // MARK: Triton

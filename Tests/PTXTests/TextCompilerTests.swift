@@ -5,10 +5,10 @@ import LatentAttention
 import PTX
 import Testing
 
-/// PTX that nvcc and Triton made of the files in `Fixtures`; `Scripts/compile-fixtures` makes it again.
+/// PTX that nvcc, clang and Triton made of the files in `Fixtures`; `Scripts/compile-fixtures` makes it again.
 @Suite("Compiler output")
 struct TextCompilerTests {
-  private static let ofCUDA = ["block_sum", "calls", "cluster_product", "gemm"]
+  private static let ofCUDA = ["block_sum", "calls", "cluster_product", "gemm", "clang_kernels"]
   static let names = ofCUDA + ["triton_softmax_rows", "triton_product", "triton_described_product"]
 
   static func text(_ name: String) throws -> String {
