@@ -32,8 +32,11 @@ let package = Package(
   targets: [
     .target(name: "LatentAttention", swiftSettings: checked),
     .target(name: "CPUMicrokernels"),
+    .target(name: "SpinHint"),
+    .target(name: "WorkerThreads", dependencies: ["SpinHint"], swiftSettings: checked),
     .target(
-      name: "CPUEngine", dependencies: ["LatentAttention", "CPUMicrokernels"], swiftSettings: checked),
+      name: "CPUEngine", dependencies: ["LatentAttention", "CPUMicrokernels", "WorkerThreads"],
+      swiftSettings: checked),
     .target(name: "PTX", swiftSettings: checked),
     .target(name: "ExampleKernels", dependencies: ["PTX"], swiftSettings: checked),
     .target(name: "HopperKernels", dependencies: ["PTX"], swiftSettings: checked),
@@ -45,7 +48,8 @@ let package = Package(
     .target(name: "GPUDeviceConformance", dependencies: ["GPUDevice"], swiftSettings: checked),
     .target(name: "SimulatorKernels"),
     .target(
-      name: "HopperSimulator", dependencies: ["PTX", "GPUDevice", "SimulatorKernels"], swiftSettings: checked),
+      name: "HopperSimulator", dependencies: ["PTX", "GPUDevice", "SimulatorKernels", "WorkerThreads"],
+      swiftSettings: checked),
     .target(name: "AssemblerTools", swiftSettings: checked),
     .target(name: "Workloads", dependencies: ["LatentAttention"], swiftSettings: checked),
     .target(name: "Reports", dependencies: ["LatentAttention"], swiftSettings: checked),
@@ -77,6 +81,8 @@ let package = Package(
       name: "CPUEngineTests",
       dependencies: ["CPUEngine", "CPUMicrokernels", "TestSupport", "AllocationCounter"],
       swiftSettings: checked),
+    .testTarget(
+      name: "WorkerThreadsTests", dependencies: ["WorkerThreads"], swiftSettings: checked),
     .testTarget(name: "WorkloadsTests", dependencies: ["Workloads"], swiftSettings: checked),
     .testTarget(
       name: "ReportsTests", dependencies: ["Reports", "LatentAttention"], swiftSettings: checked),
@@ -120,7 +126,10 @@ let package = Package(
       dependencies: ["LatentAttentionC", "LatentAttentionHeader", "LatentAttention", "TestSupport"],
       exclude: ["Programs"], swiftSettings: checked),
     .testTarget(
-      name: "CommandTests", dependencies: ["mla", "AssemblerSupport", "FakeDriverSupport", "HopperEngine"],
+      name: "CommandTests",
+      dependencies: [
+        "mla", "AssemblerSupport", "FakeDriverSupport", "HopperEngine", "HopperSimulator", "GPUDevice", "PTX",
+      ],
       swiftSettings: checked),
   ],
   cLanguageStandard: .gnu17

@@ -1,6 +1,7 @@
 import CPUMicrokernels
 import LatentAttention
 import Synchronization
+import WorkerThreads
 
 /// Runs plans on CPU threads.
 ///
@@ -30,7 +31,11 @@ public final class CPUEngine: AttentionEngine {
     let count = threadCount ?? Self.availableThreadCount
     guard (1...Self.maximumThreadCount).contains(count) else { throw .badThreadCount(count) }
     self.instructionSet = try InstructionSet.choose(instructionSet)
-    pool = try WorkerPool(workerCount: count)
+    do throws(ThreadCreationError) {
+      pool = try WorkerPool(workerCount: count)
+    } catch {
+      throw .threadCreationFailed(errorNumber: error.errorNumber)
+    }
     run = Mutex(EngineRun(workerCount: count))
   }
 

@@ -1,4 +1,5 @@
 import LatentAttention
+import WorkerThreads
 
 /// What an engine keeps between runs: the workers' memory and the partial states; and the run in progress.
 ///

@@ -1,5 +1,6 @@
 import CPUMicrokernels
 import LatentAttention
+import WorkerThreads
 
 /// What the machine itself can do, measured: the limits that a decode step is held against.
 public struct MachineLimits: Sendable, Hashable, Codable {

@@ -6,26 +6,46 @@
 
 enum { LANES = 32, BANKS = 32 };
 
-SIM_CLONES sim_address_summary sim_addresses(
-    uint64_t *addresses, const void *bases, int is_wide, uint64_t offset, int byte_count) {
-  if (is_wide) {
-    const uint64_t *wide = bases;
-    for (int lane = 0; lane < LANES; lane++) addresses[lane] = wide[lane] + offset;
-  } else {
-    const uint32_t *narrow = bases;
-    for (int lane = 0; lane < LANES; lane++) addresses[lane] = narrow[lane] + (uint32_t)offset;
+// Addresses of 32 bits have their own loops: half as many vectors.
+SIM_INLINE sim_address_summary narrow_addresses(
+    uint64_t *addresses, const uint32_t *bases, uint32_t offset, int byte_count) {
+  uint32_t own[LANES];
+  for (int lane = 0; lane < LANES; lane++) own[lane] = bases[lane] + offset;
+  uint32_t lowest = own[0], highest = own[0], joined = 0, step = own[1] - own[0], difference = 0;
+  for (int lane = 0; lane < LANES; lane++) {
+    uint32_t address = own[lane];
+    addresses[lane] = address;
+    lowest = address < lowest ? address : lowest;
+    highest = address > highest ? address : highest;
+    joined |= address;
+    difference |= address ^ (own[0] + (uint32_t)lane * step);
   }
+  uint64_t stride = addresses[1] - addresses[0];
+  // Steps that are the same in 32 bits may have wrapped.
+  if (difference != 0 || addresses[LANES - 1] != addresses[0] + (LANES - 1) * stride) stride = 0;
+  return (sim_address_summary){lowest, highest, joined, stride, stride == (uint64_t)byte_count};
+}
+
+SIM_INLINE sim_address_summary wide_addresses(
+    uint64_t *addresses, const uint64_t *bases, uint64_t offset, int byte_count) {
+  for (int lane = 0; lane < LANES; lane++) addresses[lane] = bases[lane] + offset;
   uint64_t lowest = addresses[0], highest = addresses[0], joined = 0;
-  uint64_t stride = addresses[1] - addresses[0], difference = 0;
   for (int lane = 0; lane < LANES; lane++) {
     uint64_t address = addresses[lane];
     lowest = address < lowest ? address : lowest;
     highest = address > highest ? address : highest;
     joined |= address;
-    difference |= address ^ (addresses[0] + (uint64_t)lane * stride);
   }
+  uint64_t stride = addresses[1] - addresses[0], difference = 0;
+  for (int lane = 1; lane < LANES; lane++) difference |= (addresses[lane] - addresses[lane - 1]) ^ stride;
   if (difference != 0) stride = 0;
   return (sim_address_summary){lowest, highest, joined, stride, stride == (uint64_t)byte_count};
+}
+
+SIM_CLONES sim_address_summary sim_addresses(
+    uint64_t *addresses, const void *bases, int is_wide, uint64_t offset, int byte_count) {
+  return is_wide ? wide_addresses(addresses, bases, offset, byte_count)
+                 : narrow_addresses(addresses, bases, (uint32_t)offset, byte_count);
 }
 
 // With the stride known, loads and stores of vectors take the place of single ones.
@@ -47,6 +67,31 @@ SIM_CLONES void sim_store_run(uint32_t *memory, const uint32_t *a, int stride) {
 #define STORE(known) \
   for (int lane = 0; lane < LANES; lane++) memory[lane * known] = a[lane]
   FOR_STRIDE(STORE)
+}
+
+SIM_CLONES void sim_load_quads(
+    uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d, const uint32_t *memory) {
+  // Rows of their own: those of the caller may be the same.
+  uint32_t rows[4][LANES];
+  for (int lane = 0; lane < LANES; lane++) {
+    for (int part = 0; part < 4; part++) rows[part][lane] = memory[4 * lane + part];
+  }
+  memcpy(a, rows[0], sizeof rows[0]);
+  memcpy(b, rows[1], sizeof rows[1]);
+  memcpy(c, rows[2], sizeof rows[2]);
+  memcpy(d, rows[3], sizeof rows[3]);
+}
+
+SIM_CLONES void sim_store_quads(
+    uint32_t *memory, const uint32_t *a, const uint32_t *b, const uint32_t *c, const uint32_t *d) {
+  uint32_t quads[LANES][4];
+  for (int lane = 0; lane < LANES; lane++) {
+    quads[lane][0] = a[lane];
+    quads[lane][1] = b[lane];
+    quads[lane][2] = c[lane];
+    quads[lane][3] = d[lane];
+  }
+  memcpy(memory, quads, sizeof quads);
 }
 
 void sim_load_words(uint32_t *d, const void *memory, uint64_t start, const uint64_t *addresses) {
@@ -77,6 +122,21 @@ int sim_equal_at(const uint32_t *numbers, const uint64_t *addresses, uint64_t ma
   uint32_t differences = 0;
   for (int lane = 0; lane < LANES; lane++) differences |= numbers[(addresses[lane] & mask) >> shift] ^ *number;
   return differences == 0;
+}
+
+SIM_CLONES int sim_equal_strided(const uint32_t *numbers, int stride, uint32_t *number) {
+  *number = numbers[0];
+  uint32_t differences = 0;
+#define COMPARE(known) \
+  for (int lane = 0; lane < LANES; lane++) differences |= numbers[lane * known] ^ numbers[0]
+  FOR_STRIDE(COMPARE)
+  return differences == 0;
+}
+
+SIM_CLONES void sim_fill_strided(uint32_t *numbers, int stride, uint32_t number) {
+#define FILL(known) \
+  for (int lane = 0; lane < LANES; lane++) numbers[lane * known] = number
+  FOR_STRIDE(FILL)
 }
 
 // The most different words that one bank has to give to lanes of a mask.

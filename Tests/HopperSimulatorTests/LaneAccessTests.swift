@@ -63,6 +63,12 @@ struct LaneAccessTests {
       #expect(found.stride == UInt64(bitPattern: Int64(stride)))
       #expect((found.is_linear != 0) == (stride == 4))
     }
+    // The same steps in 32 bits, across their end.
+    if stride != 0 {
+      let wrapping = (0..<32).map { UInt32(truncatingIfNeeded: $0 * stride - 16 * stride) }
+      #expect(unsafe sim_addresses(&addresses, wrapping, 0, 0, 4).stride == 0)
+      #expect(addresses == wrapping.map(UInt64.init))
+    }
     var uneven = bases
     uneven[31] += 4
     #expect(unsafe sim_addresses(&addresses, uneven, 1, 0, 4).stride == 0)
@@ -101,6 +107,42 @@ struct LaneAccessTests {
       stored = [UInt32](repeating: 7, count: 1024)
       unsafe sim_store_run(&stored, row, Int32(stride))
       #expect((0..<1024).allSatisfy { stored[$0] == ($0 % stride == 0 && $0 < 32 * stride ? memory[$0] : 7) })
+    }
+  }
+
+  @Test("Four words of each lane")
+  func quads() {
+    let memory = (0..<128).map { UInt32($0 * $0 + 1) }
+    let empty = [UInt32](repeating: 0, count: 32)
+    var (a, b, c, d) = (empty, empty, empty, empty)
+    unsafe sim_load_quads(&a, &b, &c, &d, memory)
+    for (part, row) in [a, b, c, d].enumerated() { #expect(row == (0..<32).map { memory[4 * $0 + part] }) }
+    var stored = [UInt32](repeating: 0, count: 128)
+    unsafe sim_store_quads(&stored, a, b, c, d)
+    #expect(stored == memory)
+  }
+
+  @Test("Numbers that are a stride apart", arguments: [1, 2, 3, 4, 8, -1, -4])
+  func stridedNumbers(_ stride: Int) {
+    let first = stride < 0 ? -31 * stride : 0
+    var numbers = (0..<256).map { UInt32($0) }
+    var number: UInt32 = 0
+    unsafe numbers.withUnsafeMutableBufferPointer { numbers in
+      guard let base = numbers.baseAddress else { return }
+      unsafe sim_fill_strided(base + first, Int32(stride), 1000)
+    }
+    for index in 0..<256 {
+      let isOfLane = (index - first) % stride == 0 && (0..<32).contains((index - first) / stride)
+      #expect(numbers[index] == (isOfLane ? 1000 : UInt32(index)))
+    }
+    for lane in [-1] + Array(0..<32) {
+      var changed = numbers
+      if lane >= 0 { changed[first + lane * stride] = 7 }
+      let isEqual = unsafe changed.withUnsafeBufferPointer { numbers in
+        guard let base = numbers.baseAddress else { return false }
+        return unsafe sim_equal_strided(base + first, Int32(stride), &number) != 0
+      }
+      #expect(isEqual == (lane < 0) && (lane >= 0 || number == 1000))
     }
   }
 

@@ -162,15 +162,6 @@ int32_t mla_processor_count(void);
 /// system cannot or there is no such processor.
 void mla_move_to_processor(int32_t index);
 
-/// Tells the core that this thread spins.
-static inline void mla_relax(void) {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  __asm__ volatile("yield");
-#endif
-}
-
 /// Sums a buffer of 64-byte lines with as many independent loads as the machine takes: memory read rate.
 double mla_read_lines(const void *buffer, int64_t bytes);
 

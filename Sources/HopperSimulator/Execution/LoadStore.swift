@@ -1,3 +1,5 @@
+import SimulatorKernels
+
 /// Loads and stores.
 extension Interpreter {
   /// The address of a lane, in the space of the instruction.
@@ -106,6 +108,13 @@ extension Interpreter {
   ) throws(SimulationError) {
     let (elementBytes, isWide) = (Int(i.elementBytes), i.operation & LoadFlag.wide != 0)
     let (access, region) = try vectors(i, lanes, warp, place)
+    if !isWide, access.isOfQuads(lanes.active, region, elements: Int(i.elementCount)), let region {
+      let slots = unsafe lanes.vectors + Int(i.extra)
+      unsafe sim_load_quads(
+        lanes.words(slots[0]), lanes.words(slots[1]), lanes.words(slots[2]), lanes.words(slots[3]),
+        access.firstWord(region, 0))
+      return time(access, i, lanes, warp, place, hazards, isWrite: false)
+    }
     for element in 0..<Int(i.elementCount) {
       let slot = unsafe lanes.vectors[Int(i.extra) + element]
       let offset = element * elementBytes
@@ -153,6 +162,13 @@ extension Interpreter {
   ) throws(SimulationError) {
     let (elementBytes, isWide) = (Int(i.elementBytes), i.operation & LoadFlag.wide != 0)
     let (access, region) = try vectors(i, lanes, warp, place)
+    if !isWide, access.isOfQuads(lanes.active, region, elements: Int(i.elementCount)), let region {
+      let slots = unsafe lanes.vectors + Int(i.extra)
+      unsafe sim_store_quads(
+        access.firstWord(region, 0),
+        lanes.words(slots[0]), lanes.words(slots[1]), lanes.words(slots[2]), lanes.words(slots[3]))
+      return time(access, i, lanes, warp, place, hazards, isWrite: true)
+    }
     for element in 0..<Int(i.elementCount) {
       let slot = unsafe lanes.vectors[Int(i.extra) + element]
       let offset = element * elementBytes

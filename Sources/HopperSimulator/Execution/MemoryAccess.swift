@@ -128,21 +128,47 @@ import SimulatorKernels
     }
   }
 
+  /// Whether each of 32 lanes has four words, which follow those of the lane before, all in the region.
+  @inline(__always)
+  func isOfQuads(_ active: UInt32, _ region: MemoryRegion?, elements: Int) -> Bool {
+    byteCount == 16 && elements == 4 && active == .max && isLinear && region != nil
+  }
+
   /// The word of the first lane.
   @inline(__always)
-  @unsafe private func firstWord(_ region: MemoryRegion, _ offset: Int) -> UnsafeMutablePointer<UInt32> {
+  @unsafe func firstWord(_ region: MemoryRegion, _ offset: Int) -> UnsafeMutablePointer<UInt32> {
     unsafe (region.base + offset + Int(first &- region.start)).assumingMemoryBound(to: UInt32.self)
   }
 
   /// The number that `numbers`, of which there is one for each `unit` bytes of shared memory, has where each of 32 lanes
   /// begins, if all are the same.
   @unsafe func equalNumber(in numbers: UnsafePointer<UInt32>, count: Int, unit: Int) -> UInt32? {
-    let mask = UInt64(1) << AddressWindow.sharedBits - 1
-    guard Int(highest & mask) / unit < count else { return nil }
+    guard Int(highest & Self.sharedMask) / unit < count else { return nil }
     var number: UInt32 = 0
+    if let step = step(unit: unit) {
+      let first = unsafe numbers + Int(first & Self.sharedMask) / unit
+      return unsafe sim_equal_strided(first, step, &number) != 0 ? number : nil
+    }
     let shift = Int32(unit.trailingZeroBitCount)
-    return unsafe sim_equal_at(numbers, addresses, mask, shift, &number) != 0 ? number : nil
+    return unsafe sim_equal_at(numbers, addresses, Self.sharedMask, shift, &number) != 0 ? number : nil
   }
+
+  /// Sets the numbers of the words of shared memory where each of 32 lanes begins, all of which there are.
+  @unsafe func setNumbers(of words: UnsafeMutablePointer<UInt32>, to number: UInt32) {
+    if let step = step(unit: 4) {
+      return unsafe sim_fill_strided(words + Int(first & Self.sharedMask) / 4, step, number)
+    }
+    for lane in 0..<32 { unsafe words[Int(self[lane] & Self.sharedMask) / 4] = number }
+  }
+
+  /// Units from each lane to the next, if that is a known and whole number.
+  private func step(unit: Int) -> Int32? {
+    let (step, rest) = Int64(bitPattern: stride).quotientAndRemainder(dividingBy: Int64(unit))
+    return stride != 0 && rest == 0 ? Int32(exactly: step) : nil
+  }
+
+  /// The bits of a shared address that say where in a block's memory it is.
+  private static let sharedMask: UInt64 = 1 << AddressWindow.sharedBits - 1
 
   /// Wavefronts of shared memory, and as many as there would be without conflicts.
   func wavefronts(_ active: UInt32) -> (UInt64, UInt64) {

@@ -81,7 +81,7 @@ import SimulatorKernels
       if new == known.number { return }
       if known.isOfWords {
         changeCount += 1
-        for lane in 0..<32 { unsafe words[Int(lanes[lane] & mask) / 4] = new }
+        unsafe lanes.setNumbers(of: words, to: new)
         return
       }
       last = Replacement(of: known.number, by: new)

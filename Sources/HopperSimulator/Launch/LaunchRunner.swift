@@ -1,5 +1,5 @@
-import Dispatch
 import GPUDevice
+import WorkerThreads
 
 /// Runs the blocks of a launch, or of several of which each may start before the one ahead of it has ended, window after
 /// window of time.
@@ -19,7 +19,8 @@ final class LaunchRunner {
   private var memory: MemorySystem
   private let device: DeviceDescription
   private let limits: LaunchLimits
-  private let threadCount: Int
+  /// Nil when all is done by the calling thread.
+  private let pool: WorkerPool?
   /// When the last window has ended.
   private var now: UInt64 = 0
 
@@ -27,12 +28,12 @@ final class LaunchRunner {
   private static let window: UInt64 = 150
 
   init(
-    _ grids: [GridRun], device: DeviceDescription, limits: LaunchLimits, threadCount: Int, cache: L2Cache
+    _ grids: [GridRun], device: DeviceDescription, limits: LaunchLimits, pool: WorkerPool?, cache: L2Cache
   ) {
     self.grids = grids
     self.device = device
     self.limits = limits
-    self.threadCount = threadCount
+    self.pool = pool
     memory = MemorySystem(device, cache: cache)
   }
 
@@ -121,18 +122,9 @@ final class LaunchRunner {
 
   private func runWindow(until end: UInt64) throws(SimulationError) -> Bool {
     let active = interpreters.filter { $0.nextTime < end }
-    let results = WindowResults(count: active.count)
-    let share = max(1, min(threadCount, active.count))
-    // All run their window, also when one has met an error: what they find does not depend on the threads.
-    @Sendable func run(_ thread: Int) {
-      for index in stride(from: thread, to: active.count, by: share) {
-        results.set(index, Result { () throws(SimulationError) in try active[index].run(until: end) })
-      }
-    }
-    if share == 1 { run(0) } else { DispatchQueue.concurrentPerform(iterations: share, execute: run) }
-    var hasRun = false
-    for index in active.indices where try results.get(index).get() { hasRun = true }
-    return hasRun
+    let window = WindowWork(active, until: end, workers: min(pool?.workerCount ?? 1, active.count))
+    if let pool, active.count > 1 { pool.runWithoutWaiting(window) } else { window.perform(worker: 0) }
+    return try window.hasRun()
   }
 
   /// Tells everybody when what they have asked of memory before a time is there: in the order of time, multiprocessor
@@ -203,25 +195,42 @@ private struct DueRequest: Comparable {
   }
 }
 
-/// What each interpreter has come to in a window; each is written by one thread.
-@safe private final class WindowResults: @unchecked Sendable {
+/// One window of some interpreters. Each worker has neighbours, whose memory often lies side by side.
+@safe private final class WindowWork: PoolWork, @unchecked Sendable {
+  private let interpreters: [Interpreter]
+  private let end: UInt64
+  private let workers: Int
+  /// Of each interpreter, written by one worker.
   private let results: UnsafeMutablePointer<Result<Bool, SimulationError>>
-  private let count: Int
 
-  init(count: Int) {
-    self.count = count
-    unsafe results = .allocate(capacity: count)
-    unsafe results.initialize(repeating: .success(false), count: count)
+  init(_ interpreters: [Interpreter], until end: UInt64, workers: Int) {
+    self.interpreters = interpreters
+    self.end = end
+    self.workers = workers
+    unsafe results = .allocate(capacity: interpreters.count)
+    unsafe results.initialize(repeating: .success(false), count: interpreters.count)
   }
 
   deinit {
-    unsafe results.deinitialize(count: count)
+    unsafe results.deinitialize(count: interpreters.count)
     unsafe results.deallocate()
   }
 
-  func set(_ index: Int, _ result: Result<Bool, SimulationError>) { unsafe results[index] = result }
+  /// All run their window, also when one has met an error: what they find does not depend on the workers.
+  func perform(worker: Int) {
+    guard worker < workers else { return }
+    let count = interpreters.count
+    for index in worker * count / workers..<(worker + 1) * count / workers {
+      unsafe results[index] = Result { () throws(SimulationError) in try interpreters[index].run(until: end) }
+    }
+  }
 
-  func get(_ index: Int) -> Result<Bool, SimulationError> { unsafe results[index] }
+  /// Whether anything has happened; the error of the first that has met one.
+  func hasRun() throws(SimulationError) -> Bool {
+    var hasRun = false
+    for index in interpreters.indices where try unsafe results[index].get() { hasRun = true }
+    return hasRun
+  }
 }
 
 extension Interpreter {

@@ -1,6 +1,7 @@
 import Foundation
 import GPUDevice
 import PTX
+import WorkerThreads
 
 /// A module that is ready to be launched.
 public final class LoadedModule: Sendable {
@@ -54,6 +55,8 @@ public final class Simulator {
   public var trace: TraceRequest?
   /// Threads of the simulator. Results and cycles do not depend on it.
   public var threadCount = ProcessInfo.processInfo.activeProcessorCount
+  /// Those threads, which are made when they are first needed.
+  private var pool: WorkerPool?
 
   /// Whether hazards are looked for: that costs time, and changes neither results nor cycles.
   public var checksHazards = true
@@ -228,9 +231,20 @@ public final class Simulator {
       grids.append(try grid(launch, workspace: workspace, hazards, after: grids))
     }
     let runner = LaunchRunner(
-      grids, device: device, limits: limits, threadCount: threadCount, cache: cache)
+      grids, device: device, limits: limits, pool: workers(), cache: cache)
     defer { findings += runner.findings }
     return try runner.run()
+  }
+
+  /// Nil when the calling thread does all: also when there are no threads to be had, as results do not depend on them.
+  private func workers() -> WorkerPool? {
+    // More would find nothing to do.
+    let count = min(threadCount, Int(device.processorCount.value))
+    guard count > 1 else { return nil }
+    if let pool, pool.workerCount == count { return pool }
+    // Windows of few blocks are short: whoever sleeps meanwhile is not waited for, and costs nothing.
+    pool = try? WorkerPool(workerCount: count, spinCount: 1000)
+    return pool
   }
 
   /// Memory for the barrier of a cooperative grid, as the driver gives it.
