@@ -148,16 +148,7 @@ public final class HopperEngine: AttentionEngine {
     _ plan: AttentionPlan, queries: QueryView, cache: CacheView, output: OutputView
   ) throws(HopperEngineError) {
     try asProblem { () throws(ProblemError) in
-      try Self.check(plan.geometry)
-      guard options.partialType != .float8 else {
-        throw ProblemError(
-          .mismatch, "options.partialType", value: ElementType.float8.rawValue,
-          requirement: "must be fp32, fp16 or bf16")
-      }
-      try CallValidation.check(
-        batch: plan.batch, geometry: plan.geometry, queries: queries, cache: cache, output: output)
-      try Self.check(queries.latent.elementType)
-      try Self.check(plan.batch, cache, output)
+      try check(plan, queries: queries, cache: cache, output: output)
     }
     guard !plan.pieces.isEmpty else { return }
     let call = EngineCall(
@@ -166,6 +157,22 @@ public final class HopperEngine: AttentionEngine {
     try state.withLock { (state) throws(HopperEngineError) in
       try state.launch(call, on: device, options)
     }
+  }
+
+  /// What every run checks.
+  func check(
+    _ plan: AttentionPlan, queries: QueryView, cache: CacheView, output: OutputView
+  ) throws(ProblemError) {
+    try Self.check(plan.geometry)
+    guard options.partialType != .float8 else {
+      throw ProblemError(
+        .mismatch, "options.partialType", value: ElementType.float8.rawValue,
+        requirement: "must be fp32, fp16 or bf16")
+    }
+    try CallValidation.check(
+      batch: plan.batch, geometry: plan.geometry, queries: queries, cache: cache, output: output)
+    try Self.check(queries.latent.elementType)
+    try Self.check(plan.batch, cache, output)
   }
 
   /// - Throws: `ProblemError.outOfRange` for widths that the kernels are not made for.

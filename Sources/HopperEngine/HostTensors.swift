@@ -41,8 +41,7 @@ public final class HostHopperEngine: AttentionEngine {
   ) throws(HopperEngineError) -> Duration {
     let device = engine.device
     try asProblem { () throws(ProblemError) in
-      try CallValidation.check(
-        batch: plan.batch, geometry: plan.geometry, queries: queries, cache: cache, output: output)
+      try engine.check(plan, queries: queries, cache: cache, output: output)
     }
     let queryCopies = try DeviceCopies([queries.latent, queries.rope], on: device)
     let cacheCopies = try DeviceCopies([cache.latent, cache.rope], on: device)

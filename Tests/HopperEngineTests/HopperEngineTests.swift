@@ -262,8 +262,16 @@ struct HopperEngineTests {
         try engine.run(plan, queries: problem.queries, cache: problem.cache, output: problem.output)
       }
     }
-    let wide = try Planner(workerCount: 2, tileRows: 256, costModel: .hopperEstimate)
     let sixteenBit = try VerificationCase(CaseRecipe("tiles", requests: [.init(9, 3)]))
+    let sinks = [Float](repeating: 0, count: sixteenBit.geometry.headCount)
+    #expect(throws: Refusal("sinks")) {
+      try Refusal.of { () throws(HopperEngineError) in
+        try engine.run(
+          engine.plan(sixteenBit.batch, geometry: sixteenBit.geometry), queries: sixteenBit.queries,
+          cache: sixteenBit.cache, output: OutputView(output: sixteenBit.output.output, sinks: sinks))
+      }
+    }
+    let wide = try Planner(workerCount: 2, tileRows: 256, costModel: .hopperEstimate)
     let tall = try wide.plan(sixteenBit.batch, geometry: sixteenBit.geometry)
     #expect(throws: Refusal("plan.pieces.rowCount")) {
       try Refusal.of { () throws(HopperEngineError) in
