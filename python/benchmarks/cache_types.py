@@ -10,9 +10,9 @@ import time
 import ml_dtypes
 import numpy
 
-from latent_attention import Engine, Geometry
-from latent_attention._engine import Options
-from latent_attention.flash_mla import _tokens
+from latent_attention import Engine, Geometry, _tensors
+from latent_attention._plan import Options
+from latent_attention.flash_mla._sparse import tokens_of
 
 
 def random_bytes(rng, *shape):
@@ -42,14 +42,17 @@ def main():
     codes = random_bytes(rng, *size, 576).view(ml_dtypes.float8_e4m3fn)
     kept = random_bytes(rng, *size, 1, 656)
     kept[..., 512:528] = rng.uniform(0.5, 1, (*size, 1, 4)).astype(numpy.float32).view(numpy.uint8)
-    tokens = _tokens(kept, 576, "tokens")
+    tokens = tokens_of(kept, 576, "tokens")
     one_scale = Options(latent_scale=0.5, rope_scale=0.5)
     scales = Options(scales=tokens.scales, group_width=tokens.group_width)
-    parts = queries[..., :512], queries[..., 512:]
+    rank3 = _tensors.rank3
+    parts = rank3(queries[..., :512], "queries"), rank3(queries[..., 512:], "queries")
+    written = rank3(out, "out"), _tensors.MISSING, False
+    wide, narrow = ([rank3(cache[..., half], "cache") for half in (slice(512), slice(512, 576))] for cache in (plain, codes))
     calls = {
-        "bf16": lambda: plan.write(*parts, plain[..., :512], plain[..., 512:], out, None, False),
-        "fp8, one scale": lambda: plan.write(*parts, codes[..., :512], codes[..., 512:], out, None, False, one_scale),
-        "656-byte tokens": lambda: plan.write(*parts, tokens.codes, tokens.rope, out, None, False, scales),
+        "bf16": lambda: plan.write(*parts, *wide, *written),
+        "fp8, one scale": lambda: plan.write(*parts, *narrow, *written, one_scale),
+        "656-byte tokens": lambda: plan.write(*parts, tokens.codes, tokens.rope, *written, scales),
     }
     times = {name: [] for name in calls}
     for _ in range(options.rounds):

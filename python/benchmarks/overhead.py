@@ -11,7 +11,7 @@ import time
 import numpy
 
 import latent_attention
-from latent_attention import _engine, _tensors, flashinfer
+from latent_attention import _plan, _tensors, flashinfer
 
 ROUNDS = 20_000
 HEADS, KEYS = 16, 64
@@ -36,11 +36,11 @@ def main():
     wrapper = flashinfer.BatchMLAPagedAttentionWrapper(None)
     wrapper.plan(*lists, HEADS, 512, 64, KEYS, False, 192**-0.5, queries.dtype, cache.dtype)
     wrapper._plan = plan
-    packed = _engine._pack_run(
+    packed = _plan._pack_run(
         *[number for tensor in (*tensors, out) for number in _tensors.rank3(tensor, "")], *_tensors.MISSING, 0, 0
     )
     calls = {
-        "C": lambda: _engine._run(*plan._handles, packed),
+        "C": lambda: _plan._run(*plan._handles, packed),
         "Plan.run": lambda: plan.run(*tensors, out),
         "flashinfer run": lambda: wrapper.run(*tensors, out),
         "flashinfer run, new out": lambda: wrapper.run(*tensors),

@@ -4,8 +4,8 @@ import ml_dtypes
 import numpy
 import pytest
 
-from conftest import random_problem
-from latent_attention import flash_mla
+import latent_attention
+from latent_attention import _engine, _tensors, flash_mla
 
 NO_KEYS = 0
 
@@ -74,6 +74,33 @@ def test_long_half_precision_and_width_512(tensors):
     arguments, out, lse = dense_case(tensors, 16, 1, 1, 4096, False, width=512, dtype="float16")
     answer = flash_mla.flash_mla_with_kvcache(*arguments, flash_mla.get_mla_metadata()[0])
     check(tensors, answer, out, lse)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("heads, kv_heads, query_count, width", [(3, 1, 2, 576), (4, 2, 1, 576), (2, 1, 1, 512)])
+def test_dense_on_simulated_hopper(monkeypatch, tensors, heads, kv_heads, query_count, width, dtype):
+    monkeypatch.setitem(_engine._defaults, None, latent_attention.Engine.hopper())
+    arguments, out, lse = dense_case(tensors, heads, kv_heads, query_count, 70, True, width=width, dtype=dtype)
+    check(tensors, flash_mla.flash_mla_with_kvcache(*arguments, flash_mla.get_mla_metadata()[0], causal=True), out, lse)
+
+
+def test_sparse_on_hopper_is_refused(monkeypatch, tensors):
+    monkeypatch.setitem(_engine._defaults, None, latent_attention.Engine.hopper())
+    q, kv = (tensors.make(numpy.zeros(shape, numpy.float32), "bfloat16") for shape in ((1, 2, 576), (9, 1, 576)))
+    with pytest.raises(latent_attention.InvalidArgument, match="on Hopper"):
+        flash_mla.flash_mla_sparse_fwd(q, kv, tensors.indices([[[0, 1]]]), 0.1)
+
+
+def test_writes_are_counted():
+    """What stands for the numbers of a tensor on a GPU; torch counts the same way in host memory."""
+    torch = pytest.importorskip("torch")
+    table = torch.zeros(4, 8, dtype=torch.int32)
+    before = _tensors.place_and_writes(table[:2])
+    assert _tensors.place_and_writes(table[:2]) == before
+    others = [table[1:3], table[:3], table.T[:2], table.clone()[:2]]
+    assert all(_tensors.place_and_writes(other) != before for other in others)
+    table[3, 3] = 1
+    assert _tensors.place_and_writes(table[:2]) != before
 
 
 def test_metadata_follows_lengths_and_tables(tensors):

@@ -4,6 +4,8 @@ Takes the layer of Hugging Face transformers with small random weights, decodes 
 largest difference. Needs torch and transformers.
 """
 
+from typing import Any
+
 import numpy
 import torch
 from transformers import DeepseekV3Config
@@ -13,8 +15,11 @@ import latent_attention
 
 TOKENS, PAGE_SIZE = 40, 16
 
+# Of types of its own transformers and torch do not say all.
+rotated: Any = model.apply_rotary_pos_emb_interleave
 
-def small_layer():
+
+def small_layer() -> tuple[DeepseekV3Config, model.DeepseekV3Attention, model.DeepseekV3RotaryEmbedding]:
     config = DeepseekV3Config(
         hidden_size=256, num_attention_heads=8, num_key_value_heads=8, q_lora_rank=96, kv_lora_rank=128, qk_nope_head_dim=32,
         qk_rope_head_dim=16, v_head_dim=32, max_position_embeddings=128, num_hidden_layers=1,
@@ -34,10 +39,10 @@ class AbsorbedDecoding:
     of values into the output.
     """
 
-    def __init__(self, config, layer, page_count):
+    def __init__(self, config: DeepseekV3Config, layer: Any, page_count: int) -> None:
         self.config, self.layer = config, layer
         up = layer.kv_b_proj.weight.view(config.num_attention_heads, -1, config.kv_lora_rank)
-        self.key_up, self.value_up = up.split([config.qk_nope_head_dim, config.v_head_dim], dim=1)
+        self.key_up, self.value_up = up[:, : config.qk_nope_head_dim], up[:, config.qk_nope_head_dim :]
         self.cache = torch.full((page_count, PAGE_SIZE, config.kv_lora_rank + config.qk_rope_head_dim), float("nan"))
         self.pages = torch.randperm(page_count).int()
         self.engine = latent_attention.Engine()
@@ -45,14 +50,14 @@ class AbsorbedDecoding:
             config.num_attention_heads, layer.scaling, config.kv_lora_rank, config.qk_rope_head_dim
         )
 
-    def step(self, hidden, cos_sin, position):
+    def step(self, hidden: torch.Tensor, cos_sin: tuple[torch.Tensor, torch.Tensor], position: int) -> torch.Tensor:
         """One token, `[hidden size]`, at a position."""
         config, layer = self.config, self.layer
         query = layer.q_b_proj(layer.q_a_layernorm(layer.q_a_proj(hidden)))
         query = query.view(1, config.num_attention_heads, 1, -1)
         query_plain, query_rope = query.split([config.qk_nope_head_dim, config.qk_rope_head_dim], dim=-1)
         latent, key_rope = layer.kv_a_proj_with_mqa(hidden).split([config.kv_lora_rank, config.qk_rope_head_dim])
-        query_rope, key_rope = model.apply_rotary_pos_emb_interleave(query_rope, key_rope.view(1, 1, 1, -1), *cos_sin)
+        query_rope, key_rope = rotated(query_rope, key_rope.view(1, 1, 1, -1), *cos_sin)
         query_latent = torch.einsum("hd,hdc->hc", query_plain[0, :, 0], self.key_up)
 
         rank = config.kv_lora_rank
@@ -67,11 +72,12 @@ class AbsorbedDecoding:
         )
         out = plan.run(query_latent[None], query_rope[:, :, 0], self.cache[..., :rank], self.cache[..., rank:])
         values = torch.einsum("hc,hvc->hv", out[0], self.value_up)
-        return layer.o_proj(values.reshape(-1))
+        result: torch.Tensor = layer.o_proj(values.reshape(-1))
+        return result
 
 
 @torch.no_grad()
-def main():
+def main() -> None:
     config, layer, rotary = small_layer()
     hidden = torch.randn(1, TOKENS, config.hidden_size)
     positions = torch.arange(TOKENS)[None]

@@ -4,10 +4,12 @@
 interfaces of those libraries.
 """
 
-from ._engine import Engine, Geometry, Plan, append, default_engine, merge_states
+from ._engine import Engine, Geometry, append, default_engine, merge_states
+from ._plan import Plan
+from ._types import Array, Tensor
 from .errors import DeviceError, Error, InvalidArgument, Unavailable
 
 __all__ = [
-    "DeviceError", "Engine", "Error", "Geometry", "InvalidArgument", "Plan", "Unavailable", "append", "default_engine",
-    "merge_states",
+    "Array", "DeviceError", "Engine", "Error", "Geometry", "InvalidArgument", "Plan", "Tensor", "Unavailable", "append",
+    "default_engine", "merge_states",
 ]

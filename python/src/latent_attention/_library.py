@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import pathlib
+from collections.abc import Callable
+from typing import Any
 
 from . import errors
 
@@ -44,7 +46,7 @@ def check(status: int) -> None:
         raise errors.from_status(status, library.mla_last_message().decode())
 
 
-def new_handle(create, *arguments) -> ctypes.c_void_p:
+def new_handle(create: Callable[..., int], *arguments: Any) -> ctypes.c_void_p:
     """The handle that a function of the library makes."""
     handle = ctypes.c_void_p()
     check(create(*arguments, ctypes.byref(handle)))

@@ -12,13 +12,16 @@ import weakref
 
 import torch
 
-from ._engine import Plan
+from ._plan import Plan
+from .errors import InvalidArgument
 
 _plans: weakref.WeakValueDictionary[int, Plan] = weakref.WeakValueDictionary()
 
 
 def register(plan: Plan) -> int:
     """The handle of a plan; it is good as long as the plan lives."""
+    if not isinstance(plan, Plan):
+        raise InvalidArgument(f"plan is of type {type(plan).__name__}: must be a Plan")
     handle = id(plan)
     _plans[handle] = plan
     return handle
@@ -31,7 +34,7 @@ def attend(
     """Outputs ``[token, head, latent width]`` and natural LSEs ``[token, head]``; rope parts may be of width 0."""
     found = _plans.get(plan)
     if found is None:
-        raise ValueError(f"plan = {plan}: is no handle of a plan that lives")
+        raise InvalidArgument(f"plan = {plan}: is no handle of a plan that lives")
     has_rope = found.geometry.rope_width > 0
     out, lse = found.run(
         query_latent, query_rope if has_rope else None, cache_latent, cache_rope if has_rope else None, return_lse=True
