@@ -255,6 +255,18 @@ def test_numbers_are_checked(changes, message):
         latent_attention.Engine(threads=2**70)
 
 
+def test_addresses(tmp_path):
+    """They are read where the array keeps them, anew each time, and are those that the interface says."""
+    assert _tensors.address is _tensors._address_by_layout
+    array = numpy.arange(24, dtype=numpy.int32).reshape(2, 3, 4)
+    mapped = numpy.memmap(tmp_path / "memory", numpy.int32, "w+", shape=(2, 3))
+    for view in (array, array[1], array[:, 1:, ::2], array[..., ::-1], array[:0], array.T, mapped, mapped[1:], numpy.array(3)):
+        assert _tensors.address(view) == view.__array_interface__["data"][0]
+    growing = numpy.zeros(1, numpy.int8)
+    growing.resize(1 << 24, refcheck=False)
+    assert _tensors.address(growing) == growing.__array_interface__["data"][0]
+
+
 def test_batches_of_nothing(tensors):
     lists = [tensors.indices(values) for values in ([0], [0], [], [])]
     plan = latent_attention.Engine(threads=1).plan(latent_attention.Geometry(2, 0.1), *lists, 16)

@@ -36,8 +36,8 @@ class OfNoInterface:
 
 
 WRONG = [
-    None, True, 3, -1, 2**70, 1.5, float("nan"), float("inf"), 1j, "text", "\ud800", "avx2\0", b"bytes", [1, 2], [], (), {}, {"a": 1},
-    object(), int, numpy.ndarray, len, Refusing(), OfNoCapsule(), OfNoInterface(), numpy.float32(1), numpy.array("text"),
+    None, True, 3, -1, 2**70, 1.5, float("nan"), float("inf"), 1j, "text", "\ud800", "avx2\0", b"bytes", [1, 2], [], (), {},
+    {"a": 1}, object(), int, numpy.ndarray, len, Refusing(), OfNoCapsule(), OfNoInterface(), numpy.float32(1), numpy.array("text"),
     *[numpy.zeros((2,) * rank, dtype) for rank in range(6) for dtype in ("f4", "f2", "i4", "i8", "u4", "?")],
     numpy.zeros(3, object), numpy.zeros((2, 2, 2), "c8"), numpy.zeros((1, 1, 1), "V0"), numpy.zeros((2, 2), [("a", "f4")]),
     numpy.zeros((0, 0, 0), "f2"), numpy.zeros((1, 2, 0), "f2"), numpy.zeros((0, 0, 0, 0), "f2"), numpy.zeros(0, "i4"),
@@ -181,7 +181,9 @@ CALLS = {
     ),
     "get_batch_indices_positions": (
         flashinfer.get_batch_indices_positions,
-        lambda: dict(append_indptr=int32(0, 2), seq_lens=int32(9), nnz=3, batch_indices=int32(0, 0, 0), positions=int32(0, 0, 0)),
+        lambda: dict(
+            append_indptr=int32(0, 2), seq_lens=int32(9), nnz=3, batch_indices=int32(0, 0, 0), positions=int32(0, 0, 0)
+        ),
     ),
     "get_seq_lens": (
         flashinfer.get_seq_lens, lambda: dict(kv_indptr=int32(0, 2), kv_last_page_len=int32(3), page_size=16),
@@ -222,8 +224,9 @@ OTHER_NAMES = {
     "qo_indptr": "queryOffsets", "kv_indptr": "pageOffsets|keyLengths|positions", "kv_indices": "pageIndices|page indices",
     "kv_len_arr": "keyLengths|kv_len|shape of qo_indptr", "num_heads": "headCount", "head_dim_ckv": "latentWidth",
     "head_dim_kpe": "ropeWidth", "sm_scale": "softmaxScale", "q_nope": "queries.latent|shape of out", "q_pe": "queries.rope",
-    "ckv_cache": "cache.latent|cache.rope", "kpe_cache": "cache.rope|cache has a rope part", "append_ckv": "latent|number of tokens",
-    "append_kpe": "rope", "batch_indices": "requests", "v": "states|lse.shape|shape of s|shape of mask", "v_a": "states|lse.shape", "v_b": "states",
+    "ckv_cache": "cache.latent|cache.rope", "kpe_cache": "cache.rope|cache has a rope part",
+    "append_ckv": "latent|number of tokens", "append_kpe": "rope", "batch_indices": "requests",
+    "v": "states|lse.shape|shape of s|shape of mask", "v_a": "states|lse.shape", "v_b": "states",
     "s_a": "lse.shape", "s_b": "states", "v_other": "states", "s_other": "states",
     "q": "query and key|head_size_k|batch size|num_heads_q|d_qk|h_kv", "cache_seqlens": "seqlens_k|keyLengths",
     "k_cache": "query and key|key must|MQA|heads in key|kv cache", "block_table": "pageIndices", "head_dim_v": "head_size_v",

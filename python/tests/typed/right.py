@@ -6,7 +6,7 @@ import numpy
 from numpy.typing import NDArray
 from typing_extensions import assert_type
 
-from latent_attention import Engine, Geometry, Plan, Tensor, append, flash_mla, flashinfer, merge_states
+from latent_attention import Array, Engine, Geometry, Plan, Tensor, append, flash_mla, flashinfer, merge_states
 
 Half = NDArray[numpy.float16]
 Single = NDArray[numpy.float32]
@@ -18,7 +18,9 @@ class OnlyDLPack:
     def __dlpack__(self, *, stream: Any = None) -> Any: ...
 
 
-def core(engine: Engine, lists: tuple[Tensor, Tensor, Tensor, Tensor], half: Half, single: Single, other: OnlyDLPack) -> None:
+def core(
+    engine: Engine, lists: tuple[Tensor, Tensor, Tensor, Tensor], half: Half, single: Single, other: OnlyDLPack, wish: bool
+) -> None:
     plan = engine.plan(Geometry(16, 0.1), *lists, 64, causal=True, policy="batch_invariant")
     assert_type(plan, Plan)
     assert_type(plan.run(half, half, half, half), Half)
@@ -27,6 +29,7 @@ def core(engine: Engine, lists: tuple[Tensor, Tensor, Tensor, Tensor], half: Hal
     assert_type(plan.run(half, half, half, half, half, single, return_lse=True), tuple[Half, Single])
     assert_type(plan.run(other, other, other, other, single), Single)
     assert_type(plan.run(other, other, other, other, other, other, return_lse=True), tuple[OnlyDLPack, OnlyDLPack])
+    assert_type(plan.run(half, half, half, half, return_lse=wish), Tensor | tuple[Tensor, Tensor])
     append(half, None, other, other, half, None, other, other)
     merge_states([(half, single), (other, single)], half, single, base_two=True)
 
@@ -36,8 +39,7 @@ def flashinfer_of(wrapper: flashinfer.BatchMLAPagedAttentionWrapper, half: Half,
     assert_type(wrapper.run(half, half, half, half), Half)
     assert_type(wrapper.run(half, half, half, half, return_lse=True), tuple[Half, Single])
     answer = wrapper.run(half, half, half, half, return_lse=wish)
-    if not isinstance(answer, tuple):
-        assert_type(answer, Half)
+    assert_type(answer, Half | tuple[Half, Array])
     assert_type(flashinfer.merge_state(half, half, half, half), tuple[Half, Single])
     assert_type(flashinfer.get_batch_indices_positions(lists, lists, 3), tuple[NDArray[numpy.int32], NDArray[numpy.int32]])
     assert_type(flashinfer.get_seq_lens(lists, lists, 64), NDArray[numpy.int32])

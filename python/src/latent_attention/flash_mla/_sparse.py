@@ -31,7 +31,10 @@ def tokens_of(k_cache: Any, width: int, name: str) -> Tokens:
         _tensors.dtype_name(k_cache.dtype) in ("float8_e4m3fn", "int8", "uint8"),
         f"{name} must have dtype fp8_e4m3fn, int8 or uint8",
     )
-    check(len(k_cache.shape) == 4 and k_cache.shape[2] == 1, "Currently only MQA (i.e. h_kv == 1) is supported for sparse decoding")
+    check(
+        len(k_cache.shape) == 4 and k_cache.shape[2] == 1,
+        "Currently only MQA (i.e. h_kv == 1) is supported for sparse decoding",
+    )
     pages, slots, _, size = k_cache.shape
     expected = 656 if width == 576 else 584
     check(size == expected, f"{name} must have {expected} bytes per token, got {size}")

@@ -87,7 +87,9 @@ def get_seq_lens(kv_indptr: Own, kv_last_page_len: Own, page_size: int) -> Own:
     """Tokens of each request, from its pages and how many tokens its last one has."""
     offsets: Any = kv_indptr
     _tensors.require_arrays(1, kv_indptr=offsets, kv_last_page_len=kv_last_page_len)
-    for name, values, count in (("kv_indptr", offsets, max(1, len(offsets))), ("kv_last_page_len", kv_last_page_len, len(offsets) - 1)):
+    for name, values, count in (
+        ("kv_indptr", offsets, max(1, len(offsets))), ("kv_last_page_len", kv_last_page_len, len(offsets) - 1)
+    ):
         if _tensors.dtype_name(values.dtype) not in ("int32", "int64"):
             raise InvalidArgument(f"Invalid dtype of {name}: expected int32, got {values.dtype}")
         if len(values) != count:
