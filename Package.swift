@@ -128,7 +128,8 @@ let package = Package(
     .testTarget(
       name: "CommandTests",
       dependencies: [
-        "mla", "AssemblerSupport", "FakeDriverSupport", "HopperEngine", "HopperSimulator", "GPUDevice", "PTX",
+        "mla", "AssemblerSupport", "FakeDriverSupport", "HopperEngine", "HopperKernels", "HopperSimulator", "GPUDevice",
+        "PTX",
       ],
       swiftSettings: checked),
   ],

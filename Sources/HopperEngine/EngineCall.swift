@@ -13,10 +13,11 @@ struct EngineCall {
   /// Number format of partial results.
   let partialType: ElementType
 
+  /// - Throws: `ProblemError.outOfRange` for a tuning that the pipeline cannot have.
   init(
     plan: AttentionPlan, queries: QueryView, cache: CacheView, output: OutputView,
     _ options: HopperEngineOptions, choice: TunedChoice?
-  ) {
+  ) throws(ProblemError) {
     self.plan = plan
     self.queries = queries
     self.cache = cache
@@ -24,12 +25,17 @@ struct EngineCall {
     partialType = options.partialType(of: plan, output: output.output.view.elementType)
     let mapsAreAllowed =
       options.usesTensorMaps && Self.fitsTensorMap(cache.latent) && Self.fitsTensorMap(cache.rope)
-    variant = DecodeVariant(
+    let untuned = DecodeVariant(
       elementType: queries.latent.elementType.storageFormat, hasRope: plan.geometry.ropeWidth > 0,
       loading: mapsAreAllowed ? .init(pageSize: plan.batch.pageSize) : .rows,
       pipeline: options.pipeline ?? choice?.pipeline ?? .twoWarpgroups,
       cluster: plan.pieces.contains { $0.rowCount > HopperKernels.tileRows }
         ? options.cluster.ofPairs(choice) : .none)
+    let tuning = options.tuning ?? (options.pipeline == nil ? choice?.tuning : nil)
+    do { variant = try untuned.tuned(tuning ?? PipelineTuning()) } catch {
+      throw ProblemError(
+        .outOfRange, "tuning.\(error.field)", value: error.value, requirement: error.requirement)
+    }
   }
 
   /// Whether TMA can read a tensor: rows aligned to 16 bytes, strides below 2⁴⁰ bytes, and not empty.

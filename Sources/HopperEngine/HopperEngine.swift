@@ -50,6 +50,9 @@ public struct HopperEngineOptions: Sendable, Hashable {
   /// How the warpgroups of a block share the work; nil for what the nearest of `choices` says. Plans that must not depend
   /// on the batch are then run by two warpgroups.
   public var pipeline: DecodeVariant.Pipeline?
+  /// Values of the pipeline's parameters; nil for what the nearest of `choices` says where it says the pipeline too, else
+  /// for the pipeline's own.
+  public var tuning: PipelineTuning?
   /// Whether two blocks share keys.
   public var cluster = Cluster.automatic
   /// Where partial results are combined.
@@ -151,9 +154,11 @@ public final class HopperEngine: AttentionEngine {
       try check(plan, queries: queries, cache: cache, output: output)
     }
     guard !plan.pieces.isEmpty else { return }
-    let call = EngineCall(
-      plan: plan, queries: queries, cache: cache, output: output, options,
-      choice: plan.isBatchInvariant ? nil : choice(plan.batch, plan.geometry))
+    let call = try asProblem { () throws(ProblemError) in
+      try EngineCall(
+        plan: plan, queries: queries, cache: cache, output: output, options,
+        choice: plan.isBatchInvariant ? nil : choice(plan.batch, plan.geometry))
+    }
     try state.withLock { (state) throws(HopperEngineError) in
       try state.launch(call, on: device, options)
     }

@@ -1,7 +1,7 @@
 import HopperKernels
 import LatentAttention
 
-/// The pipeline and the use of clusters that were fastest for a decode call on a device: found by `mla tune`, on the H100
+/// The pipeline, its parameters and the use of clusters that were fastest for a decode call on a device: found by `mla tune`, on the H100
 /// by measuring.
 public struct TunedChoice: Sendable, Hashable, Codable {
   /// The device's name, as in `h100`.
@@ -18,11 +18,13 @@ public struct TunedChoice: Sendable, Hashable, Codable {
   public var pipeline: DecodeVariant.Pipeline
   /// Whether two blocks share keys.
   public var cluster: DecodeVariant.Cluster
+  /// Values of the pipeline's parameters; nil where its own are fastest, or no others were tried.
+  public var tuning: PipelineTuning?
 
   /// What was found for a call.
   public init(
     device: String, rows: Int, batch: Int, keys: Int, hasBoxes: Bool, pipeline: DecodeVariant.Pipeline,
-    cluster: DecodeVariant.Cluster
+    cluster: DecodeVariant.Cluster, tuning: PipelineTuning? = nil
   ) {
     self.device = device
     self.rows = rows
@@ -31,6 +33,7 @@ public struct TunedChoice: Sendable, Hashable, Codable {
     self.hasBoxes = hasBoxes
     self.pipeline = pipeline
     self.cluster = cluster
+    self.tuning = tuning
   }
 
   /// Those of a device by the vendor's name for it; of the H100 where there are none.

@@ -7,8 +7,10 @@ public enum HopperKernel: Sendable, Hashable, CustomStringConvertible {
   /// The second stage alone, for queries and cache of a 16-bit type.
   case merge(StorageFormat)
 
-  /// All there are.
+  /// All there are but for tuned ones.
   public static let all = DecodeVariant.all.map(Self.decode) + StorageFormat.halves.map(Self.merge)
+  /// Some whose pipeline's parameters have been set: of every parameter every other value.
+  public static let tuned = DecodeVariant.allTuned.map(Self.decode)
 
   /// The kernel's name.
   public var description: String {

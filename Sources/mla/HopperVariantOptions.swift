@@ -15,6 +15,7 @@ extension DecodeVariant.Pipeline: ExpressibleByArgument {}
 struct HopperVariantOptions: ParsableArguments {
   @Option(help: "How the Hopper engine's warpgroups share the work; the default is what was tuned.")
   var pipeline: DecodeVariant.Pipeline?
+  @OptionGroup var parameters: PipelineTuningOptions
   @Option(help: "Whether two of the Hopper engine's blocks share keys.")
   var cluster = HopperEngineOptions.Cluster.automatic
   @Option(help: "Where the Hopper engine merges.") var secondStage = HopperEngineOptions.SecondStage
@@ -28,10 +29,20 @@ struct HopperVariantOptions: ParsableArguments {
     help: "What was fastest for which calls, a JSON file of `mla tune`; the default is the engine's table.")
   var choices: String?
 
+  func validate() throws {
+    guard let tuning = parameters.tuning else { return }
+    guard let pipeline else {
+      throw ValidationError("\(parameters.words[0]): only with --pipeline, whose parameter it is")
+    }
+    _ = try DecodeVariant(elementType: .bfloat16, hasRope: true, loading: .rows, pipeline: pipeline)
+      .tunedForCommand(tuning)
+  }
+
   /// - Throws: `UnreadableFile` for a file that is not one of choices.
   func engineOptions() throws -> HopperEngineOptions {
     var options = HopperEngineOptions()
     options.pipeline = pipeline
+    options.tuning = parameters.tuning
     options.cluster = cluster
     options.secondStage = secondStage
     options.mergeWay = merge
@@ -49,7 +60,7 @@ struct HopperVariantOptions: ParsableArguments {
       ("--pipeline", pipeline?.rawValue), ("--choices", choices), ("--partials", partials?.rawValue),
     ]
     .compactMap { name, value in value.map { "\(name) \($0)" } }
-    return given + [
+    return given + parameters.words + [
       "--cluster \(cluster.rawValue)", "--second-stage \(secondStage.rawValue)", "--merge \(merge.rawValue)",
       "--merge-share \(mergeShare.rawValue)",
     ]

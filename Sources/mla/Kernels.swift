@@ -18,7 +18,7 @@ struct ListKernels: ParsableCommand {
     var table = TextTable(columns: [
       .text("kernel"), .number("threads"), .number("dynamic shared bytes"), .number("instructions"),
     ])
-    for kernel in HopperKernel.all {
+    for kernel in HopperKernel.all + HopperKernel.tuned {
       let kernel = try kernel.record()
       let threads = kernel.function.directives.requiredThreads?.reduce(1, *) ?? 0
       table.append([
@@ -37,12 +37,14 @@ struct PrintKernel: ParsableCommand {
   static let configuration = CommandConfiguration(commandName: "ptx", abstract: "Print a kernel's PTX.")
 
   @Argument(help: "The kernel's name.") var name: String
+  @OptionGroup var parameters: PipelineTuningOptions
 
   func run() throws {
-    guard let kernel = HopperKernel.all.first(where: { $0.description == name }) else {
+    let all = HopperKernel.all + HopperKernel.tuned
+    guard let kernel = all.first(where: { $0.description == name }) else {
       throw ValidationError("no kernel \(name); `mla kernels list` has all names")
     }
-    print(try kernel.record().module.description, terminator: "")
+    print(try kernel.tunedForCommand(parameters.tuning).record().module.description, terminator: "")
   }
 }
 
@@ -52,13 +54,20 @@ struct CheckKernels: ParsableCommand {
     abstract: "Assemble all kernels with ptxas.",
     discussion: """
       Spills, and messages such as serialised products or an ignored setmaxnreg, are failures: the exit status is 1. \
-      Scripts/setup installs ptxas.
+      Among all kernels are some for each value of each parameter that was tried; with options, the decode kernels of \
+      that name are assembled with those values in place of their pipelines' own. Scripts/setup installs ptxas.
       """)
 
   @Argument(help: "Only kernels whose name contains this.") var name: String?
+  @OptionGroup var parameters: PipelineTuningOptions
 
   func run() throws {
-    let kernels = HopperKernel.all.filter { name.map($0.description.contains) ?? true }
+    let tuning = parameters.tuning
+    let all =
+      tuning == nil
+      ? HopperKernel.all + HopperKernel.tuned : DecodeVariant.all.map { HopperKernel.decode($0) }
+    let kernels = try all.filter { name.map($0.description.contains) ?? true }
+      .map { try $0.tunedForCommand(tuning) }
     guard !kernels.isEmpty else {
       throw ValidationError("no kernel \(name ?? ""); `mla kernels list` has all names")
     }
@@ -82,5 +91,18 @@ struct CheckKernels: ParsableCommand {
     }
     print(table.text(), terminator: "")
     if !isClean { throw ExitCode.failure }
+  }
+}
+
+extension HopperKernel {
+  /// The kernel with a pipeline's parameters from a command line; without any, itself.
+  ///
+  /// - Throws: `ValidationError` for those that it cannot have.
+  fileprivate func tunedForCommand(_ tuning: PipelineTuning?) throws -> HopperKernel {
+    guard let tuning else { return self }
+    guard case .decode(let variant) = self else {
+      throw ValidationError("\(self) is no decode kernel, and has no pipeline's parameters")
+    }
+    return .decode(try variant.tunedForCommand(tuning))
   }
 }

@@ -131,14 +131,15 @@ struct FaultTests {
     for recipe in [Self.recipe, Self.unaligned(keyLength: 150), Self.pairs] {
       #expect(try outcome(recipe, BatchInvariantPolicy(chunkKeys: 4096)) { $0 } == .unnoticed)
     }
-    for fault in Self.faultsOfSecondStage.suffix(2) {
+    for fault in Self.faultsOfSecondStage.suffix(2) + Self.faultsOfTunedPipelines {
       #expect(try outcome(fault.recipe, options: fault.options, fault.policy) { $0 } == .unnoticed)
     }
   }
 
   @Test(
     "A fault of the kernel is noticed",
-    arguments: faults + faultsOfOtherPipelines + faultsOfClusters + faultsOfSecondStage)
+    arguments: faults + faultsOfOtherPipelines + faultsOfTunedPipelines + faultsOfClusters
+      + faultsOfSecondStage)
   func kernelFault(_ fault: Fault) throws {
     let places = Mutex(0)
     let outcome = try self.outcome(fault.recipe, options: fault.options, fault.policy) { text in

@@ -28,11 +28,20 @@ struct PipelineTests {
   /// One tile to six, the last one full or not, one piece after another in the same places.
   @Test("Pieces of every number of tiles", arguments: pipelines, [64, 1])
   func lengths(pipeline: DecodeVariant.Pipeline, pageSize: Int) throws {
-    let lengths = [1, 63, 64, 65, 128, 129, 192, 193, 256, 320, 383]
+    var options = HopperEngineOptions()
+    options.pipeline = pipeline
+    try Self.expectRightLengths(
+      [1, 63, 64, 65, 128, 129, 192, 193, 256, 320, 383], pageSize: pageSize, options)
+  }
+
+  /// Runs requests of these lengths, each a piece.
+  static func expectRightLengths(
+    _ lengths: [Int], pageSize: Int, _ options: HopperEngineOptions
+  ) throws {
     var recipe = CaseRecipe("lengths", requests: lengths.map { .init(1, $0) })
     recipe.pageSize = pageSize
     recipe.values = .rising
-    let engine = engine(pipeline)
+    let engine = HopperEngineTests.engine(options)
     let problem = try VerificationCase(recipe)
     // One worker has all the pieces, and another none.
     let planner = try Planner(

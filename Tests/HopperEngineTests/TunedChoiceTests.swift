@@ -1,3 +1,4 @@
+import Foundation
 import HopperEngine
 import HopperKernels
 import HopperSimulator
@@ -90,5 +91,33 @@ struct TunedChoiceTests {
     #expect(try Self.kernel(Call(heads: 128, suffix: ""), options).hasSuffix("boxes64_wg3"))
     (options.pipeline, options.choices) = (nil, [])
     #expect(try Self.kernel(Call(suffix: ""), options).hasSuffix("boxes64"))
+  }
+
+  @Test("A choice's parameters are taken with its pipeline, and options go before them")
+  func parameters() throws {
+    var options = HopperEngineOptions()
+    var choice = Self.choices[0]
+    choice.tuning = PipelineTuning(probabilities: .deferred, unroll: 2)
+    options.choices = [choice]
+    #expect(try Self.kernel(Call(suffix: ""), options).hasSuffix("boxes64_wg4_deferred_unroll2"))
+    options.tuning = PipelineTuning(keyStages: 1)
+    #expect(try Self.kernel(Call(suffix: ""), options).hasSuffix("boxes64_wg4_stages1"))
+    (options.pipeline, options.tuning) = (.fourWarpgroups, nil)
+    #expect(try Self.kernel(Call(suffix: ""), options).hasSuffix("boxes64_wg4"))
+  }
+
+  /// Files from before there were parameters are still read.
+  @Test func choicesAsJSON() throws {
+    var tuned = Self.choices[1]
+    tuned.tuning = PipelineTuning(
+      registers: .init(holders: 216, loader: 72), probabilities: .deferred, keyStages: 2)
+    let choices = [Self.choices[0], tuned]
+    let data = try JSONEncoder().encode(choices)
+    #expect(try JSONDecoder().decode([TunedChoice].self, from: data) == choices)
+    let old = """
+      [{"device": "h100", "rows": 16, "batch": 2, "keys": 128, "hasBoxes": true, "pipeline": "fourWarpgroups",
+        "cluster": "none"}]
+      """
+    #expect(try JSONDecoder().decode([TunedChoice].self, from: Data(old.utf8)) == [Self.choices[0]])
   }
 }

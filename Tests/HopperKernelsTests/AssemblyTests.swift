@@ -8,7 +8,7 @@ import Testing
 struct AssemblyTests {
   @Test(
     "A kernel assembles without spills, serialised products and ignored registers",
-    arguments: HopperKernel.all)
+    arguments: HopperKernel.all + HopperKernel.tuned)
   func assembles(_ kernel: HopperKernel) throws {
     let recorded = try kernel.record()
     #expect(recorded.function.name == kernel.description)

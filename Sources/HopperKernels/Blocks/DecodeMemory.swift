@@ -1,6 +1,6 @@
 import PTX
 
-/// Shared memory of a block with two tiles of keys in flight:
+/// Shared memory of a block with two tiles of keys in flight, or one:
 ///
 ///     queries         64 rows × 8 or 9 panels of 128 bytes     65,536 or 73,728 bytes
 ///     keys 0, keys 1  64 rows × 9 panels each                 147,456 bytes
@@ -32,24 +32,36 @@ struct DecodeMemory<Element: DecodeElement> {
   /// Panels may be loaded again: for each tile in flight those that its own warpgroup reads as values, and the others.
   let empty: MemoryBarriers
   let queriesFull, queriesEmpty: MemoryBarrier
+  /// Places for tiles of keys.
+  private let stages: Int
   private let readers: DecodeReaders
   /// The other block that loads the same keys, and what `empty` is there; nil without clusters. One address serves for all of
   /// them: `ptxas` would spill several.
   let pair: BlockPair?
   private let emptyOfOther: RemoteBarriers?
 
-  init(_ k: KernelBuilder, panelCount: Int, readers: DecodeReaders, pair: BlockPair?) {
+  /// `stages` places for tiles of keys.
+  init(_ k: KernelBuilder, panelCount: Int, stages: Int, readers: DecodeReaders, pair: BlockPair?) {
+    self.stages = stages
     self.readers = readers
     self.pair = pair
     queries = k.tile(Element.self, rows: 64, columns: 64 * panelCount)
-    keys = k.tiles(Element.self, rows: 64, columns: 64 * Self.panelCount, count: 2)
+    keys = k.tiles(Element.self, rows: 64, columns: 64 * Self.panelCount, count: stages)
     maxima = k.shared("maxima", F32.self, count: 2 * 64)
     rowSums = k.shared("row_sums", F32.self, count: 2 * 2 * 64)
-    full = k.barriers("full", count: 2 * Self.panelCount)
-    empty = k.barriers("empty", count: 2 * 2)
+    full = k.barriers("full", count: stages * Self.panelCount)
+    empty = k.barriers("empty", count: stages * 2)
     emptyOfOther = pair.map { [empty] in empty.ofBlock($0.otherRank) }
     queriesFull = k.barrier("queries_full")
     queriesEmpty = k.barrier("queries_empty")
+  }
+
+  /// Bytes for keys of so many panels with so many places, the tiles aligned to 1024.
+  static func byteCount(panelCount: Int, stages: Int) -> Int {
+    let panelByteCount = 64 * 128
+    let barriers = stages * (Self.panelCount + 2) + 2
+    let beforeTiles = 4 * (2 * 64 + 2 * 2 * 64) + 8 * barriers
+    return (beforeTiles + 1023) / 1024 * 1024 + (panelCount + stages * Self.panelCount) * panelByteCount
   }
 
   /// The barrier of a loaded panel.
@@ -79,7 +91,7 @@ struct DecodeMemory<Element: DecodeElement> {
     k.if(k.threadIndex() == 0) {
       for index in 0..<full.count { full[index].initialize(arrivals: 1) }
       let warps = pair == nil ? 4 : 8
-      for side in 0..<2 {
+      for side in 0..<stages {
         empty(side, reader: side).initialize(arrivals: warps)
         empty(side, reader: 1 - side).initialize(arrivals: warps * readers.ofProbabilities)
       }

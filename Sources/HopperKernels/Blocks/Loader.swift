@@ -13,6 +13,8 @@ struct Loader<Element: DecodeElement> {
   private let rows: KeyRowLoader<Element>
   private let thread: Value<U32>
   private let isIssuer: Value<Pred>
+  /// Places for tiles.
+  private let stages: Int
   /// Parity of the phase in which each tile's place becomes free.
   private let phases: [Mutable<U32>]
   /// Where the boxes of the next even and of the next odd tile, and their rows of this thread, lie.
@@ -26,6 +28,7 @@ struct Loader<Element: DecodeElement> {
     self.k = k
     self.call = call
     self.boxes = boxes
+    stages = variant.parameters.keyStages
     thread = k.let("loader_thread", k.threadIndex() % 128)
     isIssuer = k.let("is_issuer", thread == 0)
     let copy = RowCopy<Element>(k, thread: thread)
@@ -34,11 +37,12 @@ struct Loader<Element: DecodeElement> {
       phase: k.variable("queries_phase", 1))
     rows = KeyRowLoader(
       k: k, call: call, memory: memory, copy: copy, panelCount: variant.panelCount, thread: thread)
-    phases = [k.variable("even_phase", 1), k.variable("odd_phase", 1)]
-    boxPages = ["even", "odd"].map {
+    let places = ["even", "odd"].prefix(stages)
+    phases = places.map { k.variable("\($0)_phase", 1) }
+    boxPages = places.map {
       k.fragment("\($0)_pages", S32.self, count: boxes?.boxCount ?? 1)
     }
-    rowPlaces = ["even", "odd"].map { KeyRowLoader.Places(k, $0) }
+    rowPlaces = places.map { KeyRowLoader.Places(k, $0) }
   }
 
   /// Loads all pieces of the block.
@@ -59,11 +63,13 @@ struct Loader<Element: DecodeElement> {
   private func load(_ piece: LoadedPiece) {
     let boxesGoAhead = boxes != nil
     if !boxesGoAhead { queries.start(piece) }
-    for side in 0..<2 { lookUpPages(piece, from: piece.keyStart + side * HopperKernels.tileRows, side) }
-    k.for("pair", from: 0, to: piece.tileCount, step: 2, isUniform: true) { first in
+    for side in 0..<stages { lookUpPages(piece, from: piece.keyStart + side * HopperKernels.tileRows, side) }
+    k.for("pair", from: 0, to: piece.tileCount, step: Value(stages), isUniform: true) { first in
       load(piece, tile: first, side: 0)
       if boxesGoAhead { k.if(first == 0, isUniform: true) { queries.start(piece) } }
-      k.if(first + 1 < piece.tileCount, isUniform: true) { load(piece, tile: first + 1, side: 1) }
+      for side in 1..<stages {
+        k.if(first + side < piece.tileCount, isUniform: true) { load(piece, tile: first + side, side: side) }
+      }
       k.if(first == 0, isUniform: true) { queries.finish(thread: thread) }
     }
   }
@@ -82,7 +88,7 @@ struct Loader<Element: DecodeElement> {
       }
       phases[side] ^= 1
     }
-    lookUpPages(piece, from: start + 2 * HopperKernels.tileRows, side)
+    lookUpPages(piece, from: start + stages * HopperKernels.tileRows, side)
   }
 
   /// With boxes, pages of rows are looked up only now: few tiles are not full.
@@ -97,7 +103,7 @@ struct Loader<Element: DecodeElement> {
     rows.load(piece, from: start, side: side, phase: phase, places: rowPlaces[side])
   }
 
-  /// Starts to look up the pages of a tile, two tiles ahead: behind the tiles that are on their way they take longer than
+  /// Starts to look up the pages of a tile, as many tiles ahead as there are places: behind the tiles that are on their way they take longer than
   /// the loader waits for a place.
   private func lookUpPages(_ piece: LoadedPiece, from start: Value<S32>, _ side: Int) {
     if let boxes {

@@ -16,8 +16,8 @@ struct DecodeParts<Element: DecodeElement> {
     self.variant = variant
     let call = k.parameter("call", CallLayout.standard.layout)
     let memory = DecodeMemory<Element>(
-      k, panelCount: variant.panelCount, readers: variant.pipeline.readers,
-      pair: BlockPair(k, variant.cluster))
+      k, panelCount: variant.panelCount, stages: variant.parameters.keyStages,
+      readers: variant.pipeline.readers, pair: BlockPair(k, variant.cluster))
     self.call = call
     self.memory = memory
     boxes = variant.loading.boxTokens.map {
@@ -25,40 +25,44 @@ struct DecodeParts<Element: DecodeElement> {
     }
   }
 
-  /// A warpgroup that computes scores beside those that hold the output.
-  struct ScoreRole {
-    let registers: Int
-    let compute: () -> Void
+  /// The loops over the tiles of a piece.
+  var tiles: TileLoop {
+    TileLoop(k: k, stages: variant.parameters.keyStages, unroll: variant.parameters.unroll)
   }
 
   /// Records what the warpgroups do: the first two hold half of the output each, the left columns and the right, and
   /// merge in the end; the last one loads.
   ///
-  /// `registers` are those of a thread. `hold` is what a warpgroup does for the block's pieces.
+  /// `hold` is what a warpgroup does for the block's pieces; `computeScores` what one beside them does, which the pipeline
+  /// has registers for.
   func record(
-    holders name: String, registers: Int, scores: ScoreRole? = nil, loaderRegisters: Int,
-    hold: @escaping (_ half: Int) -> Void
+    holders name: String, computeScores: (() -> Void)? = nil, hold: @escaping (_ half: Int) -> Void
   ) {
+    let registers = variant.parameters.registers
     memory.setUp(k)
     k.warpgroups { roles in
-      roles.warpgroups(0..<2, name, registers: .increase(to: registers)) { half in
+      roles.warpgroups(0..<2, name, registers: budget(registers.holders)) { half in
         k.if(half == 0, isUniform: true, { hold(0) }, else: { hold(1) })
         k.launchDependents()
         mergeInPlace()
       }
-      if let scores {
-        roles.warpgroup(2, "scores", registers: .decrease(to: scores.registers)) {
-          scores.compute()
+      if let computeScores, let count = registers.scores {
+        roles.warpgroup(2, "scores", registers: budget(count)) {
+          computeScores()
           k.launchDependents()
         }
       }
-      roles.warpgroup(scores == nil ? 2 : 3, "load", registers: .decrease(to: loaderRegisters)) {
+      roles.warpgroup(computeScores == nil ? 2 : 3, "load", registers: budget(registers.loader)) {
         Loader(k, call, memory, variant, boxes: boxes).run()
         fetchMergeJobs()
         k.launchDependents()
       }
     }
     memory.pair?.leave()
+  }
+
+  private func budget(_ registers: Int) -> RegisterBudget {
+    registers > variant.pipeline.registersAtEntry ? .increase(to: registers) : .decrease(to: registers)
   }
 
   /// Has L2 fetch the block's merge jobs while the last tiles are multiplied. The offsets stay in L1.

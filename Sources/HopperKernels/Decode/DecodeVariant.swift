@@ -70,6 +70,8 @@ public struct DecodeVariant: Sendable, Hashable, CustomStringConvertible {
   public let pipeline: Pipeline
   /// Whether two blocks share keys.
   public let cluster: Cluster
+  /// The values of the pipeline's parameters: its own, until some are set with `tuned(_:)`.
+  public internal(set) var parameters: PipelineParameters
 
   /// A variant. With multicast, boxes have at most the tokens of half a tile; without boxes there is no multicast, and the
   /// blocks are `synchronised`.
@@ -80,6 +82,7 @@ public struct DecodeVariant: Sendable, Hashable, CustomStringConvertible {
     self.elementType = elementType
     self.hasRope = hasRope
     self.pipeline = pipeline
+    parameters = pipeline.parameters
     switch (cluster, loading) {
     case (.multicast, .boxes(let tokens)):
       self.cluster = .multicast
@@ -93,7 +96,7 @@ public struct DecodeVariant: Sendable, Hashable, CustomStringConvertible {
     }
   }
 
-  /// All there are, pipeline by pipeline, without clusters first.
+  /// All there are whose pipeline's parameters have not been set, pipeline by pipeline, without clusters first.
   public static let all: [DecodeVariant] = {
     var all: [DecodeVariant] = []
     let loadings = Loading.boxSizes.map { Loading.boxes(tokens: $0) } + [.rows]
@@ -116,7 +119,7 @@ public struct DecodeVariant: Sendable, Hashable, CustomStringConvertible {
   var panelCount: Int { (HopperKernels.latentWidth + (hasRope ? HopperKernels.ropeWidth : 0)) / 64 }
 
   /// The kernel's name, as `mla_decode_bf16_512_64_boxes64` with two warpgroups, `…_boxes64_wg3` with three,
-  /// `…_boxes32_multicast` with clusters.
+  /// `…_boxes32_multicast` with clusters, `…_boxes64_wg3_deferred_unroll2` with parameters that have been set.
   public var description: String {
     let loads = loading.boxTokens.map { "boxes\($0)" } ?? "rows"
     let suffix =
@@ -126,6 +129,7 @@ public struct DecodeVariant: Sendable, Hashable, CustomStringConvertible {
       case .fourWarpgroups: "_wg4"
       }
     let clusters = cluster == .none ? "" : "_\(cluster.rawValue)"
-    return "mla_decode_\(elementType.label)_512_\(hasRope ? 64 : 0)_\(loads)\(suffix)\(clusters)"
+    let name = "mla_decode_\(elementType.label)_512_\(hasRope ? 64 : 0)_\(loads)\(suffix)\(clusters)"
+    return ([name] + tuning.labels).joined(separator: "_")
   }
 }

@@ -11,12 +11,14 @@ import PTX
 ///
 /// With each tile's probabilities go the maxima and the sums of its rows so far; those of a piece's last tile are the
 /// piece's.
+///
+/// The adders are told of a tile's probabilities at once or, with `PipelineTuning.Probabilities.deferred`, when the next
+/// tile's scores have been started.
 struct FourWarpgroupPipeline<Element: DecodeElement> {
   let parts: DecodeParts<Element>
 
   func record() {
-    let scores = DecodeParts<Element>.ScoreRole(registers: 112) { ScoreKeeper(parts).run() }
-    parts.record(holders: "values", registers: 168, scores: scores, loaderRegisters: 64) {
+    parts.record(holders: "values", computeScores: { ScoreKeeper(parts).run() }) {
       ValueAdder(parts, half: $0).run()
     }
   }
@@ -35,11 +37,14 @@ private struct ScoreKeeper<Element: DecodeElement> {
   let k: KernelBuilder
   let call: ParameterStruct
   let memory: DecodeMemory<Element>
+  let tiles: TileLoop
+  /// When the adders are told of probabilities.
+  let handsOn: PipelineTuning.Probabilities
   let thread: Value<U32>
   let scores: Fragment<F32>
   let softmax: Softmax
   let queries: QueryReader<Element>
-  /// Of both places of tiles.
+  /// Of all places of tiles.
   let scoreProducts: [ScoreProduct<Element>]
   /// Parities of the phases in which the tiles are there.
   let keysPhases: [Mutable<U32>]
@@ -48,14 +53,16 @@ private struct ScoreKeeper<Element: DecodeElement> {
     k = parts.k
     call = parts.call
     memory = parts.memory
+    tiles = parts.tiles
+    handsOn = parts.variant.parameters.probabilities
     thread = k.let("score_thread", k.threadIndex() % 128)
     scores = k.fragment("scores", F32.self, count: 32)
     softmax = Softmax(k, thread: thread)
     queries = QueryReader(parts, thread: thread)
-    scoreProducts = (0..<2).map { side in
+    scoreProducts = (0..<tiles.stages).map { side in
       ScoreProduct(k: parts.k, memory: parts.memory, side: side, panelCount: parts.variant.panelCount)
     }
-    keysPhases = [k.variable("even_phase", 0), k.variable("odd_phase", 0)]
+    keysPhases = ["even", "odd"].prefix(tiles.stages).map { parts.k.variable("\($0)_phase", 0) }
   }
 
   func run() {
@@ -68,26 +75,53 @@ private struct ScoreKeeper<Element: DecodeElement> {
   }
 
   private func multiply(_ piece: LoadedPiece, _ firstUnseen: Value<S32>) {
-    forEachTile(k, of: piece) { side, start in
-      k.region("scores") {
-        scoreProducts[side].start(scores, phase: keysPhases[side].value)
-        keysPhases[side] ^= 1
-        k.waitProducts(pending: 0)
+    switch handsOn {
+    case .immediate:
+      tiles.forEach(of: piece) { side, start in
+        k.region("scores") {
+          startScores(side)
+          k.waitProducts(pending: 0)
+        }
+        k.region("softmax") {
+          storeProbabilities(side, start, firstUnseen)
+          tellAdders(side)
+        }
       }
-      k.region("softmax") {
-        softmax.scale(
-          scores, by: call[CallLayout.standard.scoreScale], tileStart: start, firstUnseen: firstUnseen)
-        let ofTile = softmax.rowMaxima(scores)
-        let maxima = (0..<2).map { k.max(ofTile[$0], softmax.maxima[$0]) }
-        _ = softmax.raise(to: maxima)
-        let probabilities = softmax.probabilities(scores, as: Element.Pair.self)
-        softmax.publish(maxima, to: memory.maxima + 64 * side)
-        softmax.publish(softmax.rowSums(), to: FourWarpgroupPipeline.sums(memory, side))
-        memory.store(k, probabilities, tile: side, thread: thread)
-        k.fenceAsyncProxy()
-        k.arriveThreads(NamedBarrier.ofTile(side), count: FourWarpgroupPipeline<Element>.meetingThreadCount)
+    case .deferred:
+      k.region("scores") { startScores(0) }
+      tiles.forEachBeforeNext(of: piece) { side, start, hasNext in
+        k.region("softmax") {
+          k.waitProducts(pending: 0)
+          storeProbabilities(side, start, firstUnseen)
+        }
+        if hasNext { k.region("scores") { startScores(1 - side) } }
+        k.region("softmax") { tellAdders(side) }
       }
     }
+  }
+
+  private func startScores(_ side: Int) {
+    scoreProducts[side].start(scores, phase: keysPhases[side].value)
+    keysPhases[side] ^= 1
+  }
+
+  /// Turns the scores into probabilities, and writes them with the maxima and sums so far.
+  private func storeProbabilities(_ side: Int, _ start: Value<S32>, _ firstUnseen: Value<S32>) {
+    softmax.scale(
+      scores, by: call[CallLayout.standard.scoreScale], tileStart: start, firstUnseen: firstUnseen)
+    let ofTile = softmax.rowMaxima(scores)
+    let maxima = (0..<2).map { k.max(ofTile[$0], softmax.maxima[$0]) }
+    _ = softmax.raise(to: maxima)
+    let probabilities = softmax.probabilities(scores, as: Element.Pair.self)
+    softmax.publish(maxima, to: memory.maxima + 64 * side)
+    softmax.publish(softmax.rowSums(), to: FourWarpgroupPipeline.sums(memory, side))
+    memory.store(k, probabilities, tile: side, thread: thread)
+  }
+
+  /// Tells of what has been written.
+  private func tellAdders(_ side: Int) {
+    k.fenceAsyncProxy()
+    k.arriveThreads(NamedBarrier.ofTile(side), count: FourWarpgroupPipeline<Element>.meetingThreadCount)
   }
 }
 
@@ -96,12 +130,14 @@ private struct ValueAdder<Element: DecodeElement> {
   let k: KernelBuilder
   let call: ParameterStruct
   let memory: DecodeMemory<Element>
+  let tiles: TileLoop
   let holder: OutputHolder<Element>
 
   init(_ parts: DecodeParts<Element>, half: Int) {
     k = parts.k
     call = parts.call
     memory = parts.memory
+    tiles = parts.tiles
     // For one instruction `ptxas` grants no more registers than each of 512 threads begins with.
     holder = OutputHolder(parts, half: half, columnsOfProduct: 128)
   }
@@ -111,7 +147,7 @@ private struct ValueAdder<Element: DecodeElement> {
     forEachPiece(k, call) { piece in
       softmax.reset()
       valueProduct.output.fill(0)
-      forEachTile(k, of: piece) { side, _ in
+      tiles.forEach(of: piece) { side, _ in
         k.region("values") {
           k.syncThreads(
             NamedBarrier.ofTile(side), count: FourWarpgroupPipeline<Element>.meetingThreadCount)
@@ -126,16 +162,5 @@ private struct ValueAdder<Element: DecodeElement> {
       }
       holder.write(piece, weights: (0..<2).map { softmax.sums[$0] })
     }
-  }
-}
-
-/// Records what is done for each tile of a piece, in order, for both places that tiles have in turn.
-private func forEachTile(
-  _ k: KernelBuilder, of piece: LoadedPiece, _ body: (_ side: Int, _ start: Value<S32>) -> Void
-) {
-  k.for("pair", from: 0, to: piece.tileCount, step: 2, isUniform: true) { tile in
-    let start = k.let("tile_start", piece.keyStart + tile * HopperKernels.tileRows)
-    body(0, start)
-    k.if(tile + 1 < piece.tileCount, isUniform: true) { body(1, start + HopperKernels.tileRows) }
   }
 }

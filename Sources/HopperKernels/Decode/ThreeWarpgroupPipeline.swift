@@ -10,11 +10,15 @@ import PTX
 ///     warpgroup 1  scores of keys 32–63  softmax   output += P·V, right   scores of the next …
 ///
 /// Both take exponentials at the same time, while the tensor cores have nothing to do.
+///
+/// The next tile's scores are started behind the values or, with `PipelineTuning.Probabilities.deferred`, ahead of them:
+/// before a warpgroup waits for the other's probabilities. With one place for tiles they are started when the values are
+/// done.
 struct ThreeWarpgroupPipeline<Element: DecodeElement> {
   let parts: DecodeParts<Element>
 
   func record() {
-    parts.record(holders: "multiply", registers: 224, loaderRegisters: 56) { Consumer(parts, half: $0).run() }
+    parts.record(holders: "multiply") { Consumer(parts, half: $0).run() }
   }
 }
 
@@ -25,10 +29,13 @@ private struct Consumer<Element: DecodeElement> {
   let memory: DecodeMemory<Element>
   /// Which of the two it is: 0 has the first keys and the left columns.
   let half: Int
+  let tiles: TileLoop
+  /// When the other's probabilities are waited for.
+  let handsOn: PipelineTuning.Probabilities
   let holder: OutputHolder<Element>
   let queries: QueryReader<Element>
   let scores: Fragment<F32>
-  /// Of both places of tiles.
+  /// Of all places of tiles.
   let scoreProducts: [ScoreProduct<Element>]
   /// Parities of the phases in which the tiles are there.
   let keysPhases: [Mutable<U32>]
@@ -44,15 +51,17 @@ private struct Consumer<Element: DecodeElement> {
     call = parts.call
     memory = parts.memory
     self.half = half
+    tiles = parts.tiles
+    handsOn = parts.variant.parameters.probabilities
     holder = OutputHolder(parts, half: half)
     queries = QueryReader(parts, thread: holder.thread)
     scores = k.fragment("scores", F32.self, count: Self.keyCount / 2)
-    scoreProducts = (0..<2).map { side in
+    scoreProducts = (0..<tiles.stages).map { side in
       ScoreProduct(
         k: parts.k, memory: parts.memory, side: side, panelCount: parts.variant.panelCount,
         firstKey: Self.keyCount * half)
     }
-    keysPhases = [k.variable("even_phase", 0), k.variable("odd_phase", 0)]
+    keysPhases = ["even", "odd"].prefix(tiles.stages).map { parts.k.variable("\($0)_phase", 0) }
   }
 
   func run() {
@@ -60,32 +69,66 @@ private struct Consumer<Element: DecodeElement> {
   }
 
   private func multiply(_ piece: LoadedPiece, _ firstUnseen: Value<S32>) {
-    startScores(0)
-    // All but the last tile, or the last two. Where products may be pending or not, `ptxas` waits.
-    let lastPair = k.let("last_pair", (piece.tileCount - 1) / 2 * 2)
-    k.for("pair", from: 0, to: lastPair, step: 2, isUniform: true) { tile in
-      let start = k.let("tile_start", piece.keyStart + tile * HopperKernels.tileRows)
-      multiply(side: 0, start: start, firstUnseen, startsNext: true)
-      multiply(side: 1, start: start + HopperKernels.tileRows, firstUnseen, startsNext: true)
+    guard tiles.stages > 1 else {
+      return tiles.forEach(of: piece) { side, start in
+        startScores(side)
+        multiply(side, start, firstUnseen, startsNext: false)
+      }
     }
-    let start = k.let("last_start", piece.keyStart + lastPair * HopperKernels.tileRows)
-    k.if(
-      lastPair + 1 < piece.tileCount, isUniform: true,
-      {
-        multiply(side: 0, start: start, firstUnseen, startsNext: true)
-        multiply(side: 1, start: start + HopperKernels.tileRows, firstUnseen, startsNext: false)
-      }, else: { multiply(side: 0, start: start, firstUnseen, startsNext: false) })
+    startScores(0)
+    switch handsOn {
+    case .immediate:
+      tiles.forEachBeforeNext(of: piece) { side, start, hasNext in
+        multiply(side, start, firstUnseen, startsNext: hasNext)
+      }
+    case .deferred:
+      let ofKeys = k.fragment("maximum_of_keys", F32.self, count: 2)
+      k.region("softmax") {
+        k.waitProducts(pending: 0)
+        ofKeys.assign(maximaOfKeys(piece.keyStart, firstUnseen))
+      }
+      tiles.forEachBeforeNext(of: piece) { side, start, hasNext in
+        multiplyBehindNext(side, start, firstUnseen, ofKeys, hasNext: hasNext)
+      }
+    }
   }
 
   /// The rest of a tile whose scores have been started, and the start of the next one's.
-  private func multiply(side: Int, start: Value<S32>, _ firstUnseen: Value<S32>, startsNext: Bool) {
+  private func multiply(_ side: Int, _ start: Value<S32>, _ firstUnseen: Value<S32>, startsNext: Bool) {
     let corrections = k.fragment("correction", F32.self, count: 2)
-    computeProbabilities(side: side, start: start, firstUnseen, corrections)
+    k.region("softmax") {
+      k.waitProducts(pending: 0)
+      storeProbabilities(side, maximaOfKeys(start, firstUnseen), corrections)
+      waitForProbabilities()
+    }
     k.region("values") {
-      valueProduct.rescale(by: [corrections[0], corrections[1]])
-      valueProduct.startShared(tile: side)
+      startValues(side, corrections)
       if startsNext { startScores(1 - side) }
       k.waitProducts(pending: startsNext ? 1 : 0)
+      holder.release(tile: side)
+    }
+  }
+
+  /// The rest of a tile whose scores are there, with their maxima `ofKeys`, behind the start of the next one's: while values
+  /// are multiplied, `ofKeys` become those of the next tile.
+  private func multiplyBehindNext(
+    _ side: Int, _ start: Value<S32>, _ firstUnseen: Value<S32>, _ ofKeys: Fragment<F32>, hasNext: Bool
+  ) {
+    let corrections = k.fragment("correction", F32.self, count: 2)
+    k.region("softmax") { storeProbabilities(side, [ofKeys[0], ofKeys[1]], corrections) }
+    if hasNext { startScores(1 - side) }
+    k.region("softmax") { waitForProbabilities() }
+    k.region("values") {
+      startValues(side, corrections)
+      if hasNext { k.waitProducts(pending: 1) }
+    }
+    if hasNext {
+      k.region("softmax") {
+        ofKeys.assign(maximaOfKeys(start + HopperKernels.tileRows, firstUnseen))
+      }
+    }
+    k.region("values") {
+      k.waitProducts(pending: 0)
       holder.release(tile: side)
     }
   }
@@ -97,28 +140,48 @@ private struct Consumer<Element: DecodeElement> {
     }
   }
 
-  /// Puts the probabilities of the warpgroup's keys into shared memory and waits until the other's are there too.
-  /// `corrections` become what the output so far is to be multiplied by.
-  private func computeProbabilities(
-    side: Int, start: Value<S32>, _ firstUnseen: Value<S32>, _ corrections: Fragment<F32>
+  /// Starts to add a tile's values.
+  private func startValues(_ side: Int, _ corrections: Fragment<F32>) {
+    valueProduct.rescale(by: [corrections[0], corrections[1]])
+    valueProduct.startShared(tile: side)
+  }
+
+  /// Scales the scores of the tile that begins at key `start`; yields the greatest of each row, which the other warpgroup
+  /// finds in shared memory.
+  private func maximaOfKeys(_ start: Value<S32>, _ firstUnseen: Value<S32>) -> [Value<F32>] {
+    softmax.scale(
+      scores, by: call[CallLayout.standard.scoreScale], tileStart: start + Self.keyCount * half,
+      firstUnseen: firstUnseen)
+    let ofKeys = softmax.rowMaxima(scores)
+    softmax.publish(ofKeys, to: memory.maxima + 64 * half)
+    return ofKeys
+  }
+
+  /// Puts the probabilities of the warpgroup's keys into shared memory. `corrections` become what the output so far is to
+  /// be multiplied by.
+  private func storeProbabilities(
+    _ side: Int, _ ofKeys: [Value<F32>], _ corrections: Fragment<F32>
   ) {
-    k.region("softmax") {
-      k.waitProducts(pending: 0)
-      softmax.scale(
-        scores, by: call[CallLayout.standard.scoreScale], tileStart: start + Self.keyCount * half,
-        firstUnseen: firstUnseen)
-      let ofKeys = softmax.rowMaxima(scores)
-      softmax.publish(ofKeys, to: memory.maxima + 64 * half)
-      // From here on nobody reads the tile's ninth panel as keys.
-      k.syncThreads(NamedBarrier.maxima, count: 256)
-      let ofOthers = softmax.published(in: memory.maxima + 64 * (1 - half))
-      let raised = softmax.raise(
-        to: (0..<2).map { k.max(k.max(ofKeys[$0], ofOthers[$0]), softmax.maxima[$0]) })
-      for index in raised.indices { corrections[index] = raised[index] }
-      let probabilities = softmax.probabilities(scores, as: Element.Pair.self)
-      memory.store(k, probabilities, tile: side, firstKey: Self.keyCount * half, thread: holder.thread)
-      k.fenceAsyncProxy()
-      k.syncThreads(NamedBarrier.probabilities, count: 256)
-    }
+    // From here on nobody reads the tile's ninth panel as keys.
+    k.syncThreads(NamedBarrier.maxima, count: 256)
+    let ofOthers = softmax.published(in: memory.maxima + 64 * (1 - half))
+    let raised = softmax.raise(
+      to: (0..<2).map { k.max(k.max(ofKeys[$0], ofOthers[$0]), softmax.maxima[$0]) })
+    corrections.assign(raised)
+    let probabilities = softmax.probabilities(scores, as: Element.Pair.self)
+    memory.store(k, probabilities, tile: side, firstKey: Self.keyCount * half, thread: holder.thread)
+  }
+
+  /// Waits until the other's are there too.
+  private func waitForProbabilities() {
+    k.fenceAsyncProxy()
+    k.syncThreads(NamedBarrier.probabilities, count: 256)
+  }
+}
+
+extension Fragment {
+  /// Assigns a value to each register.
+  fileprivate func assign(_ values: [Value<Element>]) {
+    for (index, value) in values.enumerated() { self[index] = value }
   }
 }

@@ -13,11 +13,14 @@ import PTX
 ///
 /// The running maxima go along: the even tile's are handed to warpgroup 1, which raises them by the odd tile's and hands them
 /// back. A warpgroup rescales its output whenever they rise.
+///
+/// A warpgroup starts its own values before it tells the other of the probabilities, or, with
+/// `PipelineTuning.Probabilities.immediate`, after it.
 struct TwoWarpgroupPipeline<Element: DecodeElement> {
   let parts: DecodeParts<Element>
 
   func record() {
-    parts.record(holders: "multiply", registers: 224, loaderRegisters: 56) { Consumer(parts, side: $0).run() }
+    parts.record(holders: "multiply") { Consumer(parts, side: $0).run() }
   }
 }
 
@@ -28,6 +31,9 @@ private struct Consumer<Element: DecodeElement> {
   let memory: DecodeMemory<Element>
   /// Which of the two it is: 0 has the even tiles and the left columns.
   let side: Int
+  let tiles: TileLoop
+  /// When the other is told of probabilities.
+  let handsOn: PipelineTuning.Probabilities
   let holder: OutputHolder<Element>
   let queries: QueryReader<Element>
   let scores: Fragment<F32>
@@ -44,6 +50,8 @@ private struct Consumer<Element: DecodeElement> {
     call = parts.call
     memory = parts.memory
     self.side = side
+    tiles = parts.tiles
+    handsOn = parts.variant.parameters.probabilities
     holder = OutputHolder(parts, half: side)
     queries = QueryReader(parts, thread: holder.thread)
     scores = k.fragment("scores", F32.self, count: 32)
@@ -55,7 +63,7 @@ private struct Consumer<Element: DecodeElement> {
   func run() {
     holder.computePieces { piece in
       queries.read(piece) { firstUnseen in
-        k.for("pair", from: 0, to: piece.tileCount, step: 2, isUniform: true) { tile in
+        tiles.forEachGroup(below: piece.tileCount) { tile in
           let start = k.let("tile_start", piece.keyStart + tile * HopperKernels.tileRows)
           let hasOdd = k.let("has_odd", tile + 1 < piece.tileCount)
           if side == 0 {
@@ -76,9 +84,7 @@ private struct Consumer<Element: DecodeElement> {
       let corrections = softmax.raise(to: maxima)
       softmax.publish(maxima, to: memory.maxima)
       let probabilities = softmax.probabilities(scores, as: Element.Pair.self)
-      exchange.write(probabilities)
-      startOwn(probabilities, corrections)
-      exchange.tellOther()
+      handOn(probabilities) { startOwn(probabilities, corrections) }
       finishOwn()
     }
     k.if(hasOdd, isUniform: true) {
@@ -102,10 +108,10 @@ private struct Consumer<Element: DecodeElement> {
           let corrections = softmax.raise(to: maxima)
           softmax.publish(maxima, to: memory.maxima + 64)
           let probabilities = softmax.probabilities(scores, as: Element.Pair.self)
-          exchange.write(probabilities)
-          finishOther()
-          startOwn(probabilities, corrections)
-          exchange.tellOther()
+          handOn(probabilities) {
+            finishOther()
+            startOwn(probabilities, corrections)
+          }
           finishOwn()
         }
       },
@@ -113,6 +119,15 @@ private struct Consumer<Element: DecodeElement> {
         startOther(softmax.raise(to: afterEven()))
         finishOther()
       })
+  }
+
+  /// Writes probabilities for the other warpgroup, and tells it of them before or after the products that come next are
+  /// started.
+  private func handOn(_ probabilities: [[Value<Element.Pair>]], startingProducts start: () -> Void) {
+    exchange.write(probabilities)
+    if handsOn == .immediate { exchange.tellOther() }
+    start()
+    if handsOn == .deferred { exchange.tellOther() }
   }
 
   /// The maxima after the even tile, once its probabilities are there.

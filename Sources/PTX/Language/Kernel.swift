@@ -74,6 +74,9 @@ public struct Kernel: Sendable {
     dynamicSharedByteCount = builder.shared.dynamicByteCount
   }
 
+  /// Bytes of shared memory that a block can have at most.
+  public static let sharedByteLimit = SharedAllocations.limit
+
   /// A module of this kernel alone.
   public var module: Module { Module(kernels: [self]) }
 }
