@@ -128,7 +128,8 @@ let package = Package(
     .testTarget(
       name: "CommandTests",
       dependencies: [
-        "mla", "AssemblerSupport", "FakeDriverSupport", "HopperEngine", "HopperKernels", "HopperSimulator", "GPUDevice",
+        "mla", "AssemblerSupport", "FakeDriverSupport", "HopperEngine", "HopperKernels", "HopperSimulator",
+        "GPUDevice",
         "PTX",
       ],
       swiftSettings: checked),

@@ -1,4 +1,6 @@
 import Foundation
+import HopperEngine
+import HopperKernels
 import Testing
 
 /// The command from outside, as a user runs it: exit status, what it prints, what it writes.
@@ -82,20 +84,25 @@ import Testing
       "tune", "--heads", "16", "--batch", "1", "--kv", "1024", "--page-size", "64", "--json", json, "--write",
       table)
     #expect(run.status == 0, "\(run.errors)")
-    let choices = try jsonRows(json)
-    let choice = try #require(choices.first)
-    #expect(choices.count == 1 && choice["rows"] as? Int == 16 && choice["keys"] as? Int == 1024)
-    let pipeline = try #require(choice["pipeline"] as? String)
+    let choices = try JSONDecoder().decode(
+      [TunedChoice].self, from: Data(contentsOf: URL(filePath: json)))
+    let found = try #require(choices.first)
+    #expect(choices.count == 1 && found.rows == 16 && found.keys == 1024)
+    // The simulator's clock does not see registers.
+    #expect(found.tuning?.registers == nil && found.tuning != PipelineTuning())
     let source = try String(contentsOfFile: table, encoding: .utf8)
-    #expect(source.contains("pipeline: .\(pipeline), cluster: .none"))
+    #expect(source.contains("pipeline: .\(found.pipeline), cluster: .none"))
     // What `simulate` runs with the file is what `tune` found, and another choice is followed too.
-    for other in ["twoWarpgroups", "threeWarpgroups", "fourWarpgroups"] {
-      let text = try String(contentsOfFile: json, encoding: .utf8).replacing(pipeline, with: other)
-      let file = folder.path("\(other).json")
-      try text.write(toFile: file, atomically: true, encoding: .utf8)
+    for pipeline in DecodeVariant.Pipeline.allCases {
+      var choice = found
+      if pipeline != found.pipeline { (choice.pipeline, choice.tuning) = (pipeline, nil) }
+      let file = folder.path("\(pipeline).json")
+      try JSONEncoder().encode([choice]).write(to: URL(filePath: file))
       let run = try CommandRun("simulate", "--heads", "16", "--batch", "1", "--kv", "1024", "--choices", file)
-      let suffix = ["twoWarpgroups": "", "threeWarpgroups": "_wg3", "fourWarpgroups": "_wg4"][other] ?? ""
-      #expect(run.output.contains("boxes64\(suffix) on h100"), "\(run.output)")
+      let variant = DecodeVariant(
+        elementType: .bfloat16, hasRope: true, loading: .boxes(tokens: 64), pipeline: pipeline)
+      let kernel = try variant.tuned(choice.tuning ?? PipelineTuning())
+      #expect(run.output.contains("\(kernel) on h100"), "\(run.output)")
     }
     let broken = folder.path("broken.json")
     try #"[{"device": "h100", "rows": "many"}]"#.write(toFile: broken, atomically: true, encoding: .utf8)
@@ -287,7 +294,11 @@ import Testing
     (["verify", "--engine", "hopper", "--isa", "avx2"], 64),
     (["verify", "--engine", "hopper", "--type", "fp32"], 64), (["verify", "--case", "100000"], 64),
     (["verify", "--case", "-1"], 64), (["kernels", "ptx", "mla_merge_fp32"], 64),
-    (["kernels", "ptx", ""], 64),
+    (["kernels", "ptx", ""], 64), (["simulate", "--unroll", "2"], 64),
+    (["simulate", "--pipeline", "twoWarpgroups", "--key-stages", "1"], 64),
+    (["verify", "--engine", "hopper", "--pipeline", "threeWarpgroups", "--registers", "224,60"], 64),
+    (["bench", "--engine", "hopper", "--pipeline", "threeWarpgroups", "--registers", "224"], 64),
+    (["kernels", "check", "wg4", "--key-stages", "3"], 64),
   ])
   func badInputHasAStatusAndAMessage(arguments: [String], status: Int) throws {
     let run = try CommandRun(list: arguments)

@@ -10,12 +10,13 @@ struct ComparedVariant: Sendable {
 
   private init(
     _ pipeline: DecodeVariant.Pipeline, _ cluster: HopperEngineOptions.Cluster = .none,
-    partials: ElementType? = nil
+    partials: ElementType? = nil, tuning: PipelineTuning? = nil
   ) {
     var options = HopperEngineOptions()
     options.pipeline = pipeline
     options.cluster = cluster
     options.partialType = partials
+    options.tuning = tuning
     self.options = options
     let warpgroups =
       switch pipeline {
@@ -23,9 +24,8 @@ struct ComparedVariant: Sendable {
       case .threeWarpgroups: "wg3"
       case .fourWarpgroups: "wg4"
       }
-    name =
-      warpgroups + (cluster == .none ? "" : " \(cluster.rawValue)")
-      + (partials.map { " \($0.rawValue)" } ?? "")
+    let others = [cluster == .none ? nil : cluster.rawValue, partials?.rawValue].compactMap { $0 }
+    name = ([warpgroups] + others + (tuning?.labels ?? [])).joined(separator: " ")
   }
 
   /// All that are compared. Types of partials differ in what they cost in the same way whatever the pipeline.
@@ -34,6 +34,18 @@ struct ComparedVariant: Sendable {
     + [ComparedVariant(.twoWarpgroups, .sync)]
     + DecodeVariant.Pipeline.allCases.map { ComparedVariant($0, .multicast) }
     + [ComparedVariant(.twoWarpgroups, partials: .float32)]
+
+  /// How the warpgroups share the work.
+  var pipeline: DecodeVariant.Pipeline { options.pipeline ?? .twoWarpgroups }
+
+  /// The variant with some of its pipeline's parameters set; nil for values that do not go together.
+  func tuned(_ tuning: PipelineTuning) -> ComparedVariant? {
+    let tuning = (options.tuning ?? PipelineTuning()).setting(tuning)
+    let kernel = DecodeVariant(
+      elementType: .bfloat16, hasRope: true, loading: .rows, pipeline: pipeline)
+    guard (try? kernel.tuned(tuning)) != nil else { return nil }
+    return ComparedVariant(pipeline, options.cluster, partials: options.partialType, tuning: tuning)
+  }
 
   /// How blocks share keys in a call of this shape.
   func sharing(_ shape: DecodeCall.Shape) -> KeySharing {
@@ -52,7 +64,7 @@ struct ComparedVariant: Sendable {
     return TunedChoice(
       device: device, rows: shape.heads * shape.queries, batch: shape.batch, keys: shape.keys,
       hasBoxes: DecodeVariant.Loading(pageSize: shape.pageSize) != .rows,
-      pipeline: options.pipeline ?? .twoWarpgroups, cluster: cluster)
+      pipeline: pipeline, cluster: cluster, tuning: options.tuning)
   }
 
   /// Whether the engine runs such a plan in this way, and not as another variant does.

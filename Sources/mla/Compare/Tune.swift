@@ -5,13 +5,16 @@ import HopperSimulator
 import LatentAttention
 import Reports
 
-/// Finds the fastest pipeline and use of clusters for calls of a grid.
+/// Finds the fastest pipeline, use of clusters and values of the pipeline's parameters for calls of a grid.
 struct Tune: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Find the fastest variant of the Hopper engine for decode calls.",
     discussion: """
       Runs every call of the grid in all pipelines and with and without clusters, as `mla compare` does, on a simulated \
-      device or, with --device cuda, on this machine's GPU. `--json` writes what \
+      device or, with --device cuda, on this machine's GPU. Of the fastest pipeline it then tries other values of its \
+      parameters, one after the other, as --p-sync, --key-stages and --unroll of `mla simulate` set them; --registers \
+      with --device cuda only, as the simulator's clock does not see registers. Calls that are predicted are not tried. \
+      `--json` writes what \
       was fastest as a file for `--choices`; `--write` writes the Swift table that the engine picks from, \
       Sources/HopperEngine/TunedChoicesTable.swift, with the rows of this device in place of its old ones. The engine takes \
       what was fastest for the call most like its batch.
@@ -44,6 +47,7 @@ struct Tune: ParsableCommand {
     var comparison = VariantComparison(
       timer, shapes, variants: ComparedVariant.all.filter { $0.options.partialType == nil },
       simulatedPairs: simulatedPairs)
+    let search = TuningSearch(timer)
     let progress = ProgressBar(label: "tune", total: shapes.count)
     var table = TextTable(
       columns: ["page", "heads", "query", "batch", "kv"].map { .number($0) }
@@ -51,11 +55,12 @@ struct Tune: ParsableCommand {
     var choices: [TunedChoice] = []
     for shape in comparison.shapes {
       let rows = try comparison.rows(shape)
-      progress.update(choices.count + 1)
-      guard let best = rows.first(where: \.isBest), let variant = comparison.variant(named: best.variant)
+      guard let untuned = rows.first(where: \.isBest), let found = comparison.variant(named: untuned.variant)
       else {
         continue
       }
+      let (variant, best) = try search.fastest(shape, from: found, untuned, &comparison)
+      progress.update(choices.count + 1)
       choices.append(variant.choice(for: shape, device: timer.description.name))
       let plain = rows.first?.microseconds ?? best.microseconds
       table.append([
@@ -90,7 +95,7 @@ struct Tune: ParsableCommand {
       """
           TunedChoice(
             device: "\(row.device)", rows: \(row.rows), batch: \(row.batch), keys: \(row.keys), hasBoxes: \(row.hasBoxes),
-            pipeline: .\(row.pipeline), cluster: .\(row.cluster)),
+            pipeline: .\(row.pipeline), cluster: .\(row.cluster)\(row.tuning.map { ",\n      tuning: \($0.swiftText)" } ?? "")),
       """
     }
     return """
@@ -102,5 +107,19 @@ struct Tune: ParsableCommand {
       }
 
       """
+  }
+}
+
+extension PipelineTuning {
+  /// The value as an expression in Swift.
+  fileprivate var swiftText: String {
+    let split = registers.map { split in
+      ".init(holders: \(split.holders), \(split.scores.map { "scores: \($0), " } ?? "")loader: \(split.loader))"
+    }
+    let fields = [
+      split.map { "registers: \($0)" }, probabilities.map { "probabilities: .\($0)" },
+      keyStages.map { "keyStages: \($0)" }, unroll.map { "unroll: \($0)" },
+    ].compactMap { $0 }
+    return "PipelineTuning(\(fields.joined(separator: ", ")))"
   }
 }

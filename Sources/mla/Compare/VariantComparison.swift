@@ -33,14 +33,15 @@ struct VariantComparison {
 
   /// Which costs a prediction needs.
   private struct FitKey: Hashable {
-    let variant: Int
+    let variant: String
     let sharing: KeySharing
     let pageSize: Int
   }
 
   /// Which calls a fit is off by about as much for, one after the other.
   private struct SeriesKey: Hashable {
-    let variant, pageSize, rows: Int
+    let variant: String
+    let pageSize, rows: Int
   }
 
   let timer: any CallTimer
@@ -66,21 +67,29 @@ struct VariantComparison {
 
   /// All variants that a call can run in, the best one marked.
   mutating func rows(_ shape: DecodeCall.Shape) throws -> [Row] {
+    try rows(shape, of: variants, predicts: predicts)
+  }
+
+  /// Those of some variants that a call can run in, the best one marked. Without predictions there are no costs to be
+  /// fitted; the call is one that is timed.
+  mutating func rows(
+    _ shape: DecodeCall.Shape, of variants: [ComparedVariant], predicts: Bool
+  ) throws -> [Row] {
     let (batch, geometry) = (try shape.requests(), try shape.geometry())
-    var applicable: [(variant: Int, run: TimedRun)] = []
-    for (index, variant) in variants.enumerated() {
+    var applicable: [(variant: ComparedVariant, run: TimedRun)] = []
+    for variant in variants {
       let engine = try timer.engine(variant.options)
       let plan = try engine.plan(batch, geometry: geometry)
       guard variant.applies(to: shape, plan: plan) else { continue }
-      applicable.append((index, TimedRun(plan: plan, shape: shape, engine: engine)))
+      applicable.append((variant, TimedRun(plan: plan, shape: shape, engine: engine)))
     }
     let isTimed = !timer.isSimulated || shape.tilePairs <= simulatedPairs
     let timed = isTimed ? try timer.seconds(applicable.map(\.run)) : []
     var rows: [Row] = []
-    for (position, (index, run)) in applicable.enumerated() {
+    for (position, (variant, run)) in applicable.enumerated() {
       let timed = isTimed ? timed[position] : nil
-      let predicted = predicts ? try prediction(of: run.plan, shape, index, simulated: timed) : nil
-      rows.append(try row(shape, batch, variants[index], predicted: predicted, timed: timed))
+      let predicted = predicts ? try prediction(of: run.plan, shape, variant, simulated: timed) : nil
+      rows.append(try row(shape, batch, variant, predicted: predicted, timed: timed))
     }
     if let best = rows.indices.min(by: { rows[$0].microseconds < rows[$1].microseconds }) {
       rows[best].isBest = true
@@ -106,21 +115,19 @@ struct VariantComparison {
   /// Seconds that a plan takes by the fit, corrected by how far that was off for the call before of the same heads, page size
   /// and variant that was simulated. `simulated` is for later calls.
   private mutating func prediction(
-    of plan: AttentionPlan, _ shape: DecodeCall.Shape, _ variant: Int, simulated: Double?
+    of plan: AttentionPlan, _ shape: DecodeCall.Shape, _ variant: ComparedVariant, simulated: Double?
   ) throws -> Double {
     let fitted = try fit(variant, shape).prediction(plan) * 1e-9
     let series = SeriesKey(
-      variant: variant, pageSize: shape.pageSize, rows: shape.heads * shape.queries)
+      variant: variant.name, pageSize: shape.pageSize, rows: shape.heads * shape.queries)
     defer { if let simulated { corrections[series] = simulated / fitted } }
     return fitted * (corrections[series] ?? 1)
   }
 
-  private mutating func fit(_ variant: Int, _ shape: DecodeCall.Shape) throws -> CostFit {
-    let key = FitKey(
-      variant: variant, sharing: variants[variant].sharing(shape), pageSize: shape.pageSize)
+  private mutating func fit(_ variant: ComparedVariant, _ shape: DecodeCall.Shape) throws -> CostFit {
+    let key = FitKey(variant: variant.name, sharing: variant.sharing(shape), pageSize: shape.pageSize)
     if let fit = fits[key] { return fit }
-    let fit = try CostFit(
-      timer, key.sharing, variants[variant].options, pageSize: key.pageSize)
+    let fit = try CostFit(timer, key.sharing, variant.options, pageSize: key.pageSize)
     fits[key] = fit
     return fit
   }
