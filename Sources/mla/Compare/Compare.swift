@@ -28,7 +28,7 @@ struct Compare: ParsableCommand {
   @Option(help: "Which calls.") var grid = Grid.standard
   @Option(help: "A simulated device, or cuda, this machine's GPU.") var device = TimedDeviceName(.h100)
   @Option(help: "Most pairs of a row tile and a key tile of a call that is simulated.")
-  var simulatedPairs = 2112
+  var simulatedPairs = 1056
   @Option(help: "Predicted rows to simulate after all.") var check = 6
   @Option(help: "Threads that simulate; the default is all processors.") var threads: Int?
   @Option(help: "An earlier comparison, its JSON file, to hold times against.") var against: String?
