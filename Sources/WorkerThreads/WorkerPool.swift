@@ -103,8 +103,9 @@ private func runWorker(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRaw
 /// What pool and threads share.
 ///
 /// A run is announced by a new generation number; a share of it is done by who claims it, a run ends when all have been
-/// done. A helper that comes late finds its share claimed, and touches nothing else of the run. Who goes to sleep says so first and looks again after, with sequentially consistent operations on both sides, so that either
-/// the sleeper sees the news or the waker sees the sleeper.
+/// done. A helper that comes late finds its share claimed, and touches nothing else of the run. Who goes to sleep says so
+/// first and looks again after, with sequentially consistent operations on both sides, so that either the sleeper sees the
+/// news or the waker sees the sleeper.
 @safe private final class PoolState: @unchecked Sendable {
   private let generation = Atomic<UInt64>(0)
   private let busyHelpers = Atomic<Int>(0)

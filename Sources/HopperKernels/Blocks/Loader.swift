@@ -103,8 +103,8 @@ struct Loader<Element: DecodeElement> {
     rows.load(piece, from: start, side: side, phase: phase, places: rowPlaces[side])
   }
 
-  /// Starts to look up the pages of a tile, as many tiles ahead as there are places: behind the tiles that are on their way they take longer than
-  /// the loader waits for a place.
+  /// Starts to look up the pages of a tile, as many tiles ahead as there are places: behind the tiles that are on their way
+  /// they take longer than the loader waits for a place.
   private func lookUpPages(_ piece: LoadedPiece, from start: Value<S32>, _ side: Int) {
     if let boxes {
       k.if(isIssuer) { boxes.lookUpPages(piece, from: start, into: boxPages[side]) }
