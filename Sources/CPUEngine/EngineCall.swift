@@ -56,6 +56,17 @@ import LatentAttention
     widens ? geometry.latentWidth.roundedUp(to: kernels.columnChunk) : geometry.latentWidth
   }
 
+  /// Lanes that each row of a piece takes in the score product: several, where there are fewer rows than lanes, so that
+  /// a product takes as many words of a key. Lanes without a row would cost what the others do.
+  func lanesPerRow(rowCount: Int) -> Int {
+    let elementsPerWord = productType == .bfloat16 ? 2 : 1
+    let words = (paddedLatentWidth / elementsPerWord, geometry.ropeWidth / elementsPerWord)
+    let fitting = [4, 2].first {
+      rowCount * $0 <= kernels.rowLanes && words.0.isMultiple(of: $0) && words.1.isMultiple(of: $0)
+    }
+    return fitting ?? 1
+  }
+
   /// The query token (of the whole batch) and head of a packed row.
   func place(request: Int, row: Int) -> (token: Int, head: Int) {
     (plan.batch.queryOffsets[request] + row / geometry.headCount, row % geometry.headCount)

@@ -27,18 +27,19 @@ import LatentAttention
   /// Computes one piece and writes its rows: final outputs, or a partial.
   func run(_ piece: Piece) {
     let rows = piece.rowCount.roundedUp(to: call.kernels.rowLanes)
-    packQueries(piece, rows: rows)
+    let lanesPerRow = call.lanesPerRow(rowCount: piece.rowCount)
+    packQueries(piece, rows: rows, lanesPerRow: lanesPerRow)
     placeWideKeys()
     for row in 0..<rows {
       unsafe workspace.pointee.rowMaximum[row] = -.infinity
       unsafe workspace.pointee.rowSum[row] = 0
     }
     var keys = BlockKeys(piece)
-    while let block = keys.next() { attend(to: block, of: piece, rows: rows) }
+    while let block = keys.next() { attend(to: block, of: piece, rows: rows, lanesPerRow: lanesPerRow) }
     for row in 0..<piece.rowCount { finish(row, of: piece, rows: rows) }
   }
 
-  private func packQueries(_ piece: Piece, rows: Int) {
+  private func packQueries(_ piece: Piece, rows: Int, lanesPerRow: Int) {
     let packed = unsafe workspace.pointee.packedQueries
     let geometry = call.geometry
     if rows > piece.rowCount {
@@ -51,17 +52,19 @@ import LatentAttention
       let (token, head) = call.place(request: piece.request, row: piece.firstRow + row)
       unsafe functions.pack_query(
         latent.rowAddress(token, head), Int64(geometry.latentWidth), Int64(call.paddedLatentWidth),
-        rope?.rowAddress(token, head), Int64(geometry.ropeWidth), packed, Int64(row), Int64(rows))
+        rope?.rowAddress(token, head), Int64(geometry.ropeWidth), packed, Int64(row), Int64(rows),
+        Int32(lanesPerRow))
     }
   }
 
-  private func attend(to block: BlockKeys.Block, of piece: Piece, rows: Int) {
+  private func attend(to block: BlockKeys.Block, of piece: Piece, rows: Int, lanesPerRow: Int) {
     let space = unsafe workspace
     let paddedKeys = block.count.roundedUp(to: call.kernels.keyStep)
     placeKeys(block, of: piece, paddedKeys: paddedKeys)
     if call.cache.isCoded { decode(paddedKeys: paddedKeys) }
     var keys = unsafe keyBlock(paddedKeys: paddedKeys)
-    unsafe functions.scores(&keys, space.pointee.packedQueries, Int64(rows), space.pointee.scores)
+    unsafe functions.scores(
+      &keys, space.pointee.packedQueries, Int64(rows), Int32(lanesPerRow), space.pointee.scores)
     let isMasked = markVisibleKeys(block, of: piece, rows: rows)
     var softmax = unsafe mla_softmax_state(
       rows: Int64(rows), valid_keys: Int64(block.count), padded_keys: Int64(paddedKeys),

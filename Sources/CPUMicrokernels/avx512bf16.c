@@ -32,11 +32,24 @@ static inline lanes add_product_of_word(lanes sum, const char *word, lanes b) {
   asm("vdpbf16ps %2%{1to16%}, %1, %0" : "+v"(sum) : "v"(b), "m"(*(const int32_t *)word));
   return sum;
 }
+// In one piece each: broadcasts that the compiler moves ahead of products cost it the registers of sums.
+static inline lanes add_product_of_pair(lanes sum, const char *words, lanes b) {
+  lanes pair;
+  asm("vbroadcastsd %3, %1\n\tvdpbf16ps %1, %2, %0" : "+v"(sum), "=&v"(pair) : "v"(b), "m"(*(const int64_t *)words));
+  return sum;
+}
+static inline lanes add_product_of_four(lanes sum, const char *words, lanes b) {
+  lanes four;
+  asm("vbroadcastf32x4 %3, %1\n\tvdpbf16ps %1, %2, %0"
+      : "+v"(sum), "=&v"(four)
+      : "v"(b), "m"(*(const __m128 *)words));
+  return sum;
+}
 
 // Latent columns of two neighbouring keys, interleaved in pairs: made for the first tile of a chunk, on shuffle
-// units that the products leave free, and kept in scratch (L1) for the tiles below it.
+// units that the products leave free, and kept in scratch (L1) for the tiles below it, if there are any.
 static inline void load_values(const mla_key_block *block, int64_t step, int64_t column, char *scratch,
-                               int32_t first_of_chunk, lanes values[]) {
+                               int32_t first_of_chunk, int32_t last_of_chunk, lanes values[]) {
   float *kept = (float *)scratch + step * COLUMN_CHUNK;
   if (first_of_chunk) {
     static const uint16_t low_pairs[32] = {0, 32, 1, 33, 2,  34, 3,  35, 4,  36, 5,  37, 6,  38, 7,  39,
@@ -49,7 +62,7 @@ static inline void load_values(const mla_key_block *block, int64_t step, int64_t
       values[half * 2] = (lanes)_mm512_permutex2var_epi16(a, low, b);
       values[half * 2 + 1] = (lanes)_mm512_permutex2var_epi16(a, high, b);
     }
-    UNROLL for (int v = 0; v < 4; v++) store(kept + v * LANES, values[v]);
+    if (!last_of_chunk) UNROLL for (int v = 0; v < 4; v++) store(kept + v * LANES, values[v]);
   } else {
     UNROLL for (int v = 0; v < 4; v++) values[v] = load(kept + v * LANES);
   }
@@ -67,15 +80,20 @@ static inline void store_probabilities(void *probabilities, int64_t pair, int64_
 #include "rows.h"
 #include "decode_bf16.h"
 
-static void pack_pairs(const uint16_t *part, int64_t width, uint32_t *packed, int64_t row, int64_t rows) {
-  for (int64_t pair = 0; pair < width / 2; pair++) memcpy(packed + pair * rows + row, part + 2 * pair, 4);
+static void pack_pairs(const uint16_t *part, int64_t width, uint32_t *packed, int64_t row, int64_t rows,
+                       int32_t lanes_per_row) {
+  for (int64_t pair = 0; pair < width / 2; pair += lanes_per_row) {
+    memcpy(packed + row * lanes_per_row, part + 2 * pair, 4 * lanes_per_row);
+    packed += rows;
+  }
 }
 
 static void pack_query_pairs(const void *latent, int64_t latent_width, int64_t padded_latent, const void *rope,
-                             int64_t rope_width, void *packed, int64_t row, int64_t rows) {
+                             int64_t rope_width, void *packed, int64_t row, int64_t rows,
+                             int32_t lanes_per_row) {
   (void)padded_latent;  // rows read in place are never padded
-  pack_pairs(latent, latent_width, packed, row, rows);
-  pack_pairs(rope, rope_width, (uint32_t *)packed + latent_width / 2 * rows, row, rows);
+  pack_pairs(latent, latent_width, packed, row, rows, lanes_per_row);
+  pack_pairs(rope, rope_width, (uint32_t *)packed + latent_width / 2 / lanes_per_row * rows, row, rows, lanes_per_row);
 }
 
 const mla_microkernels mla_avx512bf16_bf16 = {

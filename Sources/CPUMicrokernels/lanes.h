@@ -21,6 +21,25 @@ static inline lanes bits_where(int_lanes mask, lanes value) { return (lanes)(mas
 static inline lanes choose(int_lanes mask, lanes yes, lanes no) {
   return (lanes)((mask & (int_lanes)yes) | (~mask & (int_lanes)no));
 }
+
+// Every other lane of two vectors.
+#if LANES == 16
+#define EVEN_LANES 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
+#define ODD_LANES 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
+#elif LANES == 8
+#define EVEN_LANES 0, 2, 4, 6, 8, 10, 12, 14
+#define ODD_LANES 1, 3, 5, 7, 9, 11, 13, 15
+#else
+#define EVEN_LANES 0, 2, 4, 6
+#define ODD_LANES 1, 3, 5, 7
+#endif
+
+// Sums of neighbouring lanes, in the lower half; the upper half is 0.
+static inline lanes pair_sums(lanes a) {
+  lanes zero = {0};
+  return __builtin_shufflevector(a, zero, EVEN_LANES) + __builtin_shufflevector(a, zero, ODD_LANES);
+}
+
 static inline lanes largest(lanes a, lanes b) { return choose(a > b, a, b); }
 
 static inline float bf16_value(uint16_t bits) {

@@ -3,8 +3,8 @@
 //   ELEMENTS_PER_WORD, KEYS_PER_STEP   2 where one instruction multiplies and adds pairs, else 1
 //   COLUMN_CHUNK                       latent columns of an output tile
 //   SCORE_KEYS_1 .. SCORE_KEYS_4       keys of a score tile that is 1 .. 4 vectors of rows wide (0: no such tile)
-// and splat_word, add_product, add_product_of_word and load_values, such that the accumulators of a tile, one
-// vector per column and a broadcast fit the registers.
+// and splat_word, add_product, add_product_of_word, …_of_pair and …_of_four (two words, or four, over and over) and
+// load_values, such that the accumulators of a tile, one vector per column and a broadcast fit the registers.
 
 #include "bring_keys.h"
 
@@ -35,16 +35,17 @@ enum { VALUE_VECTORS = COLUMN_CHUNK / LANES };
 #endif
 
 #if READS_NARROW
-#define SCORE_TILE_(tile_keys, vectors) \
-  (block->element == MLA_FP32 ? score_tile_##tile_keys##x##vectors : narrow_score_tile_##tile_keys##x##vectors)
+#define SCORE_TILE_(tile_keys, vectors, fold)                                 \
+  (block->element == MLA_FP32 ? score_tile_##tile_keys##x##vectors##_##fold \
+                              : narrow_score_tile_##tile_keys##x##vectors##_##fold)
 #else
-#define SCORE_TILE_(tile_keys, vectors) score_tile_##tile_keys##x##vectors
+#define SCORE_TILE_(tile_keys, vectors, fold) score_tile_##tile_keys##x##vectors##_##fold
 #endif
-#define SCORE_TILE(tile_keys, vectors) SCORE_TILE_(tile_keys, vectors)
-#define SCORE_COLUMN(tile_keys, vectors)                                                             \
+#define SCORE_TILE(tile_keys, vectors, fold) SCORE_TILE_(tile_keys, vectors, fold)
+#define SCORE_COLUMN(tile_keys, vectors, fold)                                                       \
   WIDEN_FIRST(tile_keys)                                                                             \
   for (int64_t key = 0; key < block->keys; key += tile_keys)                                         \
-  SCORE_TILE(tile_keys, vectors)                                                                     \
+  SCORE_TILE(tile_keys, vectors, fold)                                                               \
   (block, key, (const char *)packed_queries + row * 4, rows, scores + key * rows + row, row == 0)
 #if CAN_WIDEN
 #define WIDEN_FIRST(tile_keys) \
@@ -55,34 +56,41 @@ enum { VALUE_VECTORS = COLUMN_CHUNK / LANES };
 
 // Keys inside, rows outside: a column of queries stays in L2 while the keys of a tile stay in L1. The first column
 // widens the keys, if they are to be widened.
-static void scores_of_block(const mla_key_block *block, const void *packed_queries, int64_t rows, float *scores) {
+static void scores_of_block(const mla_key_block *block, const void *packed_queries, int64_t rows,
+                            int32_t lanes_per_row, float *scores) {
   int64_t row = 0;
   while (row < rows) {
     int64_t vectors = (rows - row) / LANES;
 #if SCORE_KEYS_4
     if (vectors >= 4) {
-      SCORE_COLUMN(SCORE_KEYS_4, 4);
+      SCORE_COLUMN(SCORE_KEYS_4, 4, 1);
       row += 4 * LANES;
       continue;
     }
     if (vectors == 3) {
-      SCORE_COLUMN(SCORE_KEYS_3, 3);
+      SCORE_COLUMN(SCORE_KEYS_3, 3, 1);
       row += 3 * LANES;
       continue;
     }
 #endif
     if (vectors >= 2) {
-      SCORE_COLUMN(SCORE_KEYS_2, 2);
+      SCORE_COLUMN(SCORE_KEYS_2, 2, 1);
       row += 2 * LANES;
-    } else {
-      SCORE_COLUMN(SCORE_KEYS_1, 1);
-      row += LANES;
+      continue;
     }
+    if (lanes_per_row == 4) {
+      SCORE_COLUMN(SCORE_KEYS_1, 1, 4);
+    } else if (lanes_per_row == 2) {
+      SCORE_COLUMN(SCORE_KEYS_1, 1, 2);
+    } else {
+      SCORE_COLUMN(SCORE_KEYS_1, 1, 1);
+    }
+    row += LANES;
   }
 }
 
 typedef void value_tile(const mla_key_block *, int64_t, const char *, int64_t, const float *, int32_t, float *,
-                        char *, int32_t);
+                        char *, int32_t, int32_t);
 static value_tile *const value_tiles[] = {
     value_tile_1, value_tile_2, value_tile_3, value_tile_4,
 #if VALUE_ROWS == 6
@@ -99,7 +107,7 @@ static void accumulate(const mla_key_block *block, const void *probabilities, in
     for (int64_t tile = 0; tile < tiles; tile++) {
       int64_t row = rows * tile / tiles, next = rows * (tile + 1) / tiles;
       value_tiles[next - row - 1](block, column, (const char *)probabilities + row * 4, row_stride, rescale + row,
-                                  fresh, chunk + row * COLUMN_CHUNK, scratch, tile == 0);
+                                  fresh, chunk + row * COLUMN_CHUNK, scratch, tile == 0, tile + 1 == tiles);
     }
   }
 }

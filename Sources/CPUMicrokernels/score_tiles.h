@@ -1,7 +1,16 @@
 // The score tiles of every width, in place or, with NARROW, of 16-bit keys: see products.h and score_tile.h.
+#define FOLD 1
 #define KEYS SCORE_KEYS_1
 #define VECTORS 1
 #include "score_tile.h"
+#undef FOLD
+#define FOLD 2
+#include "score_tile.h"
+#undef FOLD
+#define FOLD 4
+#include "score_tile.h"
+#undef FOLD
+#define FOLD 1
 #undef KEYS
 #undef VECTORS
 #define KEYS SCORE_KEYS_2
@@ -21,3 +30,4 @@
 #undef KEYS
 #undef VECTORS
 #endif
+#undef FOLD

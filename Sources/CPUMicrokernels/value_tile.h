@@ -5,7 +5,7 @@
 
 static void TILE_NAME(TILE_ROWS)(const mla_key_block *block, int64_t column, const char *probabilities,
                                  int64_t row_stride, const float *rescale, int32_t fresh, float *outputs,
-                                 char *scratch, int32_t first_of_chunk) {
+                                 char *scratch, int32_t first_of_chunk, int32_t last_of_chunk) {
   lanes sums[TILE_ROWS][VALUE_VECTORS];
   UNROLL for (int i = 0; i < TILE_ROWS; i++) {
     // Reading outputs that were never written could turn garbage into NaN, whatever the factor.
@@ -19,7 +19,7 @@ static void TILE_NAME(TILE_ROWS)(const mla_key_block *block, int64_t column, con
   int64_t steps = block->keys / KEYS_PER_STEP;
   for (int64_t step = 0; step < steps; step++) {
     lanes values[VALUE_VECTORS];
-    load_values(block, step, column, scratch, first_of_chunk, values);
+    load_values(block, step, column, scratch, first_of_chunk, last_of_chunk, values);
     UNROLL for (int i = 0; i < TILE_ROWS; i++) {
       lanes probability = splat_word(probabilities + i * 4);
       UNROLL for (int v = 0; v < VALUE_VECTORS; v++) sums[i][v] = add_product(sums[i][v], probability, values[v]);

@@ -12,7 +12,7 @@ import Testing
 
   @Test(arguments: InstructionSet.available, Layout.allCases)
   func allLayouts(set: InstructionSet, layout: Layout) throws {
-    for (heads, threads) in [(1, 1), (20, 3)] {
+    for (heads, threads) in [(1, 1), (3, 2), (8, 1), (20, 3), (64, 2)] {
       let problem = try CodedProblem(layout, heads: heads, lengths: [130, 0, 7], queryCount: 2)
       try problem.check(on: CPUEngine(threadCount: threads, instructionSet: set))
     }

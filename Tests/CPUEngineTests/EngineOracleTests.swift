@@ -32,6 +32,27 @@ import Testing
     }
   }
 
+  /// Fewer rows than half of the lanes: each then takes several lanes of the score product, if that many divide the words
+  /// of both parts of a key.
+  @Test(arguments: InstructionSet.available, [ElementType.bfloat16, .float16, .float32])
+  func fewRows(set: InstructionSet, type: ElementType) throws {
+    let engine = try CPUEngine(threadCount: 2, instructionSet: set)
+    for headCount in [1, 2, 3, 4, 5, 8, 9] {
+      for ropeWidth in [0, 2, 4, 7, 64] {
+        var recipe = CaseRecipe(
+          "\(headCount) heads, rope of \(ropeWidth)", requests: [.init(1, 130), .init(1, 0), .init(1, 95)])
+        recipe.elementType = type
+        recipe.outputType = .float32
+        recipe.headCount = headCount
+        recipe.latentWidth = 128
+        recipe.ropeWidth = ropeWidth
+        let verificationCase = try VerificationCase(recipe)
+        let plan = try engine.plan(verificationCase.batch, geometry: verificationCase.geometry)
+        try expectRight(verificationCase, plan, on: engine)
+      }
+    }
+  }
+
   @Test(arguments: PolicyName.allCases)
   func randomCases(policy: PolicyName) throws {
     let engines = try InstructionSet.available.map { try CPUEngine(threadCount: 3, instructionSet: $0) }

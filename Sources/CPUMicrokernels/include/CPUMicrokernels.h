@@ -123,12 +123,15 @@ typedef struct {
   /// What `decode` writes: an element type that the products read in place.
   int32_t decoded_element;
 
-  /// Writes one query row into lane `row` of the packed queries: `packed[k][rows]` words, where a word is
-  /// a pair of bf16 or one fp32. The latent part is padded with zeros to `padded_latent` elements.
+  /// Writes one query row into the packed queries, `packed[words / n][rows]` words, where a word is a pair of bf16 or one
+  /// fp32, and n is `lanes_per_row`: 1, or 2 or 4 if the rows that count are few enough to fit `row_lanes` lanes so, and
+  /// n divides the words of both parts. Word k of a row is in lane `row * n + k % n` of vector k / n. The latent part is
+  /// padded with zeros to `padded_latent` elements.
   void (*pack_query)(const void *latent, int64_t latent_width, int64_t padded_latent, const void *rope,
-                     int64_t rope_width, void *packed, int64_t row, int64_t rows);
-  /// scores[key][rows] = key . query for all keys of a block.
-  void (*scores)(const mla_key_block *block, const void *packed_queries, int64_t rows, float *scores);
+                     int64_t rope_width, void *packed, int64_t row, int64_t rows, int32_t lanes_per_row);
+  /// scores[key][rows] = key . query for all keys of a block. Where a row has several lanes, those left over become 0.
+  void (*scores)(const mla_key_block *block, const void *packed_queries, int64_t rows, int32_t lanes_per_row,
+                 float *scores);
   /// Turns scores into probabilities (2^(scale * score - maximum)) in the set's own format, updates maximum
   /// and sum of each row. Rows that have seen no key keep maximum -inf and sum 0.
   void (*softmax)(const mla_softmax_state *state, const float *scores, void *probabilities);
