@@ -42,6 +42,11 @@ final class TensorQueue {
   /// The warpgroup whose product is next, and when that can begin; nil when there is none.
   func next() -> (warpgroup: Warpgroup, time: UInt64)? {
     warpgroups.removeAll { $0.queue.isEmpty }
-    return warpgroups.map { ($0, max($0.queue[0].arrival, $0.tensorEnd)) }.min { $0.1 < $1.1 }
+    var next: (warpgroup: Warpgroup, time: UInt64)?
+    for warpgroup in warpgroups {
+      let ready = max(warpgroup.queue[0].arrival, warpgroup.tensorEnd)
+      if next.map({ ready < $0.time }) ?? true { next = (warpgroup, ready) }
+    }
+    return next
   }
 }

@@ -20,7 +20,9 @@ struct NamedBarrier {
   /// Index of its multiprocessor.
   let processor: Int
   let clock: ProcessorClock
-  unowned let cluster: Cluster
+  /// Its cluster, which outlives it.
+  var cluster: Cluster { unsafe owner }
+  private unowned(unsafe) let owner: Cluster
   /// Rank in its cluster.
   let rank: Int
   private(set) var warps: [Warp] = []
@@ -49,7 +51,7 @@ struct NamedBarrier {
     self.position = position
     self.processor = processor
     self.clock = clock
-    self.cluster = cluster
+    unsafe owner = cluster
     self.rank = rank
     sharedByteCount = launch.sharedByteCount
     unsafe shared = .allocate(byteCount: sharedByteCount, alignment: 1024)

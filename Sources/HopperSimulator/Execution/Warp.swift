@@ -97,7 +97,9 @@ struct Fragment {
 
 /// A warp of a block.
 @safe final class Warp {
-  unowned let block: Block
+  /// Its block, which outlives it.
+  var block: Block { unsafe owner }
+  private unowned(unsafe) let owner: Block
   let index: Int
   /// Lanes that have a thread.
   let threads: UInt32
@@ -151,7 +153,7 @@ struct Fragment {
     _ block: Block, index: Int, threads: UInt32, program: Program, clock: ProcessorClock,
     slot: UnsafeMutablePointer<UInt64>
   ) {
-    self.block = block
+    unsafe owner = block
     shared = block.sharedRegion
     sharedBase = UInt64(block.rank) << AddressWindow.sharedBits
     self.clock = clock

@@ -143,7 +143,8 @@ final class ProductGroups {
 
   /// Forgets times that no warp will ask for any more.
   func forgetResults() {
-    let waited = warps.map(\.products.waitedCount).min() ?? 0
+    var waited = Int.max
+    for warp in warps { waited = min(waited, warp.products.waitedCount) }
     results.removeFirst(max(0, waited - (endedCount - results.count)))
   }
 
