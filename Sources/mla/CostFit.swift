@@ -36,22 +36,26 @@ struct CostFit {
     Point(pieces: 2, tiles: 10, parts: 2), Point(pieces: 4, tiles: 3, parts: 2),
   ]
 
+  /// Long enough that what a call begins with no longer counts; it takes a third of the time of all the others to simulate.
+  static let longPoint = Point(pieces: 1, tiles: 32, parts: 1)
+
   /// How blocks share keys: requests have one row tile of 64 rows, or two, or one of 128.
   let sharing: KeySharing
   let measurements: [Measurement]
   /// Costs of what `Point.counts` counts.
   let costs: [Double]
 
-  /// Times all points and fits costs to them, each point's error relative to its time.
+  /// Times points and fits costs to them, each point's error relative to its time.
   ///
   /// - Parameter options: of the engine; what they say of clusters must fit `sharing`.
   init(
-    _ timer: any CallTimer, _ sharing: KeySharing, _ options: HopperEngineOptions, pageSize: Int = 64
+    _ timer: any CallTimer, _ sharing: KeySharing, _ options: HopperEngineOptions, pageSize: Int = 64,
+    points: [Point] = Self.points
   ) throws {
     self.sharing = sharing
     let engine = try timer.engine(options)
-    let runs = try Self.points.map { try Self.run($0, sharing, on: engine, pageSize: pageSize) }
-    measurements = try zip(Self.points, timer.seconds(runs)).map {
+    let runs = try points.map { try Self.run($0, sharing, on: engine, pageSize: pageSize) }
+    measurements = try zip(points, timer.seconds(runs)).map {
       Measurement(point: $0, nanoseconds: $1 * 1e9)
     }
     costs = nonNegativeLeastSquares(

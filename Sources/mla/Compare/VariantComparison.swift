@@ -38,7 +38,7 @@ struct VariantComparison {
     let pageSize: Int
   }
 
-  /// Which calls a fit is off by about as much for, one after the other.
+  /// Which calls a fit is off by about as much time for, one after the other.
   private struct SeriesKey: Hashable {
     let variant: String
     let pageSize, rows: Int
@@ -52,7 +52,7 @@ struct VariantComparison {
   /// Whether any call is: only then costs are fitted.
   private let predicts: Bool
   private var fits: [FitKey: CostFit] = [:]
-  /// What was simulated over what the fit said, of the last simulated call of each series.
+  /// What was simulated less what the fit said, in seconds, of the last simulated call of each series.
   private var corrections: [SeriesKey: Double] = [:]
 
   init(
@@ -120,14 +120,16 @@ struct VariantComparison {
     let fitted = try fit(variant, shape).prediction(plan) * 1e-9
     let series = SeriesKey(
       variant: variant.name, pageSize: shape.pageSize, rows: shape.heads * shape.queries)
-    defer { if let simulated { corrections[series] = simulated / fitted } }
-    return fitted * (corrections[series] ?? 1)
+    defer { if let simulated { corrections[series] = simulated - fitted } }
+    return fitted + (corrections[series] ?? 0)
   }
 
   private mutating func fit(_ variant: ComparedVariant, _ shape: DecodeCall.Shape) throws -> CostFit {
     let key = FitKey(variant: variant.name, sharing: variant.sharing(shape), pageSize: shape.pageSize)
     if let fit = fits[key] { return fit }
-    let fit = try CostFit(timer, key.sharing, variant.options, pageSize: key.pageSize)
+    let fit = try CostFit(
+      timer, key.sharing, variant.options, pageSize: key.pageSize,
+      points: CostFit.points + [CostFit.longPoint])
     fits[key] = fit
     return fit
   }
