@@ -20,9 +20,7 @@ struct NamedBarrier {
   /// Index of its multiprocessor.
   let processor: Int
   let clock: ProcessorClock
-  /// Its cluster, which outlives it.
-  var cluster: Cluster { unsafe owner }
-  private unowned(unsafe) let owner: Cluster
+  unowned let cluster: Cluster
   /// Rank in its cluster.
   let rank: Int
   private(set) var warps: [Warp] = []
@@ -51,7 +49,7 @@ struct NamedBarrier {
     self.position = position
     self.processor = processor
     self.clock = clock
-    unsafe owner = cluster
+    self.cluster = cluster
     self.rank = rank
     sharedByteCount = launch.sharedByteCount
     unsafe shared = .allocate(byteCount: sharedByteCount, alignment: 1024)

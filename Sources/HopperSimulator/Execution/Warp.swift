@@ -97,9 +97,7 @@ struct Fragment {
 
 /// A warp of a block.
 @safe final class Warp {
-  /// Its block, which outlives it.
-  var block: Block { unsafe owner }
-  private unowned(unsafe) let owner: Block
+  unowned let block: Block
   let index: Int
   /// Lanes that have a thread.
   let threads: UInt32
@@ -153,7 +151,7 @@ struct Fragment {
     _ block: Block, index: Int, threads: UInt32, program: Program, clock: ProcessorClock,
     slot: UnsafeMutablePointer<UInt64>
   ) {
-    unsafe owner = block
+    self.block = block
     shared = block.sharedRegion
     sharedBase = UInt64(block.rank) << AddressWindow.sharedBits
     self.clock = clock
