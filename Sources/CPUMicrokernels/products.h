@@ -35,17 +35,17 @@ enum { VALUE_VECTORS = COLUMN_CHUNK / LANES };
 #endif
 
 #if READS_NARROW
-#define SCORE_TILE_(tile_keys, vectors, fold)                                 \
-  (block->element == MLA_FP32 ? score_tile_##tile_keys##x##vectors##_##fold \
-                              : narrow_score_tile_##tile_keys##x##vectors##_##fold)
+#define SCORE_TILE_(tile_keys, vectors, lanes_of_row)                                 \
+  (block->element == MLA_FP32 ? score_tile_##tile_keys##x##vectors##_##lanes_of_row \
+                              : narrow_score_tile_##tile_keys##x##vectors##_##lanes_of_row)
 #else
-#define SCORE_TILE_(tile_keys, vectors, fold) score_tile_##tile_keys##x##vectors##_##fold
+#define SCORE_TILE_(tile_keys, vectors, lanes_of_row) score_tile_##tile_keys##x##vectors##_##lanes_of_row
 #endif
-#define SCORE_TILE(tile_keys, vectors, fold) SCORE_TILE_(tile_keys, vectors, fold)
-#define SCORE_COLUMN(tile_keys, vectors, fold)                                                       \
+#define SCORE_TILE(tile_keys, vectors, lanes_of_row) SCORE_TILE_(tile_keys, vectors, lanes_of_row)
+#define SCORE_COLUMN(tile_keys, vectors, lanes_of_row)                                                       \
   WIDEN_FIRST(tile_keys)                                                                             \
   for (int64_t key = 0; key < block->keys; key += tile_keys)                                         \
-  SCORE_TILE(tile_keys, vectors, fold)                                                               \
+  SCORE_TILE(tile_keys, vectors, lanes_of_row)                                                               \
   (block, key, (const char *)packed_queries + row * 4, rows, scores + key * rows + row, row == 0)
 #if CAN_WIDEN
 #define WIDEN_FIRST(tile_keys) \

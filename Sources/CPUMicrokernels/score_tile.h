@@ -1,18 +1,18 @@
 // One tile of scores, KEYS keys by VECTORS vectors of rows: included once per tile shape, after
 // products of the instruction set are defined (see products.h). A word is 4 bytes: a pair of bf16 or one fp32. With
-// NARROW the keys are of 16 bits, and their words come from a strip of lines in fp32. Few rows take FOLD lanes each,
-// 2 or 4 of one vector, so that a product takes as many words of a key.
+// NARROW the keys are of 16 bits, and their words come from a strip of lines in fp32. Few rows take LANES_PER_ROW lanes
+// each, 2 or 4 of one vector, so that a product takes as many words of a key.
 #if NARROW
-#define TILE_NAME_(keys, vectors, fold) narrow_score_tile_##keys##x##vectors##_##fold
+#define TILE_NAME_(keys, vectors, lanes_of_row) narrow_score_tile_##keys##x##vectors##_##lanes_of_row
 #define WORD(i) ((const char *)(strip[line / 16 % 2][i] + (k - line)))
 #else
-#define TILE_NAME_(keys, vectors, fold) score_tile_##keys##x##vectors##_##fold
+#define TILE_NAME_(keys, vectors, lanes_of_row) score_tile_##keys##x##vectors##_##lanes_of_row
 #define WORD(i) (word[i] + k * 4)
 #endif
-#define TILE_NAME(keys, vectors, fold) TILE_NAME_(keys, vectors, fold)
+#define TILE_NAME(keys, vectors, lanes_of_row) TILE_NAME_(keys, vectors, lanes_of_row)
 
-static void TILE_NAME(KEYS, VECTORS, FOLD)(const mla_key_block *block, int64_t key, const char *queries, int64_t rows,
-                                           float *scores, int32_t widens_next) {
+static void TILE_NAME(KEYS, VECTORS, LANES_PER_ROW)(const mla_key_block *block, int64_t key, const char *queries,
+                                                    int64_t rows, float *scores, int32_t widens_next) {
   lanes sums[KEYS][VECTORS];
   UNROLL for (int i = 0; i < KEYS; i++) UNROLL for (int v = 0; v < VECTORS; v++) sums[i][v] = splat(0);
   for (int part = 0; part < 2; part++) {
@@ -35,13 +35,13 @@ static void TILE_NAME(KEYS, VECTORS, FOLD)(const mla_key_block *block, int64_t k
 #else
       bring_line(block, part, key, KEYS, line, widens_next);
 #endif
-      for (int64_t k = line; k < line_end; k += FOLD) {
+      for (int64_t k = line; k < line_end; k += LANES_PER_ROW) {
         lanes query[VECTORS];
         UNROLL for (int v = 0; v < VECTORS; v++) query[v] = load((const float *)queries + v * LANES);
         UNROLL for (int i = 0; i < KEYS; i++) {
-#if FOLD == 4
+#if LANES_PER_ROW == 4
           sums[i][0] = add_product_of_four(sums[i][0], WORD(i), query[0]);
-#elif FOLD == 2
+#elif LANES_PER_ROW == 2
           sums[i][0] = add_product_of_pair(sums[i][0], WORD(i), query[0]);
 #elif VECTORS == 1
           sums[i][0] = add_product_of_word(sums[i][0], WORD(i), query[0]);
@@ -54,9 +54,9 @@ static void TILE_NAME(KEYS, VECTORS, FOLD)(const mla_key_block *block, int64_t k
       }
     }
   }
-#if FOLD > 1
+#if LANES_PER_ROW > 1
   UNROLL for (int i = 0; i < KEYS; i++)
-    UNROLL for (int fold = FOLD; fold > 1; fold /= 2) sums[i][0] = pair_sums(sums[i][0]);
+    UNROLL for (int left = LANES_PER_ROW; left > 1; left /= 2) sums[i][0] = pair_sums(sums[i][0]);
 #endif
   UNROLL for (int i = 0; i < KEYS; i++)
     UNROLL for (int v = 0; v < VECTORS; v++) store(scores + i * rows + v * LANES, sums[i][v]);

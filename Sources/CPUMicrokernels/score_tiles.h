@@ -1,16 +1,16 @@
 // The score tiles of every width, in place or, with NARROW, of 16-bit keys: see products.h and score_tile.h.
-#define FOLD 1
+#define LANES_PER_ROW 1
 #define KEYS SCORE_KEYS_1
 #define VECTORS 1
 #include "score_tile.h"
-#undef FOLD
-#define FOLD 2
+#undef LANES_PER_ROW
+#define LANES_PER_ROW 2
 #include "score_tile.h"
-#undef FOLD
-#define FOLD 4
+#undef LANES_PER_ROW
+#define LANES_PER_ROW 4
 #include "score_tile.h"
-#undef FOLD
-#define FOLD 1
+#undef LANES_PER_ROW
+#define LANES_PER_ROW 1
 #undef KEYS
 #undef VECTORS
 #define KEYS SCORE_KEYS_2
@@ -30,4 +30,4 @@
 #undef KEYS
 #undef VECTORS
 #endif
-#undef FOLD
+#undef LANES_PER_ROW
