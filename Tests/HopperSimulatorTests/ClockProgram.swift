@@ -8,6 +8,8 @@ extension DeviceDescription {
   static let warm = {
     var device = h100
     device.instructionLineInterval.value = 0
+    device.distantStreamInterval.value = 0
+    device.distantLineInterval.value = 0
     device.translationLatency.value = 0
     device.parameterLatency.value = 0
     return device

@@ -3,10 +3,8 @@ import Testing
 
 /// What a multiprocessor pays once in a launch, and what order costs: as profiles of the decode kernel on an H100 SXM5 show it
 /// (2026-11), instruction by instruction.
-@Suite("Times of cold code and of fences")
+@Suite("Times of first touches and of fences")
 struct ColdStartTests {
-  private static let additions = Array(repeating: "add.u32 %r10, %r1, 1;", count: 800).joined(separator: "\n")
-
   /// Cycles of the first round and of the second of something in a loop.
   private func rounds(_ body: String, _ device: DeviceDescription, threads: Int = 32) throws -> [UInt64] {
     let program = ClockProgram(
@@ -35,13 +33,6 @@ struct ColdStartTests {
     var device = DeviceDescription.warm
     device[keyPath: constant] = DeviceDescription.h100[keyPath: constant]
     return device
-  }
-
-  @Test("Code comes at 40 cycles for eight instructions the first time, and is there the second")
-  func instructions() throws {
-    let cycles = try rounds(Self.additions, warm(but: \.instructionLineInterval))
-    // 100 lines of eight; the pipe takes an addition every two cycles.
-    #expect((3900...4400).contains(cycles[0]) && (1590...1660).contains(cycles[1]), "\(cycles)")
   }
 
   @Test("A page of 2 MB costs 750 cycles once")

@@ -94,8 +94,18 @@ public struct DeviceDescription: Sendable {
   public var atomicInterval: DeviceConstant
   /// Cycles that the load/store unit of a multiprocessor takes for a line of 128 bytes of global memory.
   public var globalLineInterval: DeviceConstant
-  /// Cycles in which a multiprocessor gets the next line of instructions, 128 bytes, that it has not executed in a launch.
+  /// Lines of 128 bytes of instructions that a multiprocessor executes without waiting for them.
+  public var instructionLineCount: DeviceConstant
+  /// Lines in the second level of its instruction cache.
+  public var instructionLineCountOfLevelTwo: DeviceConstant
+  /// Lines of a kernel that are in the second level when it is launched.
+  public var launchedLineCount: DeviceConstant
+  /// Cycles in which a multiprocessor gets the next line that its second level has.
   public var instructionLineInterval: DeviceConstant
+  /// Cycles in which straight code gets the next line from L2.
+  public var distantStreamInterval: DeviceConstant
+  /// Cycles in which a multiprocessor gets the next line from L2, when its warps are at several places of the code.
+  public var distantLineInterval: DeviceConstant
   /// Cycles of a multiprocessor's first reading of 64 bytes of a kernel's parameters.
   public var parameterLatency: DeviceConstant
   /// Cycles on top of the latency of memory when a multiprocessor comes to a page of 2 MB for the first time in a launch.
@@ -124,8 +134,13 @@ public struct DeviceDescription: Sendable {
       ("tensor latency", tensorLatency), ("launch latency, µs", launchLatency),
       ("TMA, bytes per cycle", tensorCopyRate), ("L2 atomic interval", atomicInterval),
       ("global memory line interval", globalLineInterval),
-      ("instruction line interval", instructionLineInterval), ("parameter latency", parameterLatency),
-      ("translation latency", translationLatency),
+      ("instruction lines, first level", instructionLineCount),
+      ("instruction lines, second level", instructionLineCountOfLevelTwo),
+      ("instruction lines at launch", launchedLineCount),
+      ("instruction line interval", instructionLineInterval),
+      ("instruction line interval, stream from L2", distantStreamInterval),
+      ("instruction line interval, L2", distantLineInterval),
+      ("parameter latency", parameterLatency), ("translation latency", translationLatency),
       ("scheduling window, instructions", schedulingWindow),
     ]
       + ExecutionUnit.allCases.flatMap { unit in

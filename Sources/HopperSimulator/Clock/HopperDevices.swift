@@ -9,6 +9,7 @@ extension DeviceDescription {
   private static let dissecting2 = "arXiv 2501.12084"
   /// Stalls of the decode kernel by instruction, with Nsight Compute.
   private static let profile = "profile on an H100 SXM5, 2026-11"
+  private static let straightCode = "straight-line code of 8 to 384 KB on an H100 SXM5, 2026-11"
   private static let comparison = "mla compare on an H100 SXM5, 2026-11"
 
   /// H100 SXM5 80 GB.
@@ -49,8 +50,14 @@ extension DeviceDescription {
       128, .measured, "576 lines prefetched ahead of their load took 600 cycles: " + profile),
     atomicInterval: DeviceConstant(2, .estimated, "one 32-bit addition to a word every two cycles"),
     globalLineInterval: DeviceConstant(1, .measured, "stores of a piece's results: " + profile),
+    instructionLineCount: DeviceConstant(256, .measured, "32 KB cost nothing, 48 KB all: " + straightCode),
+    instructionLineCountOfLevelTwo: DeviceConstant(
+      1024, .measured, "128 KB come fast, 144 KB from L2: " + straightCode),
+    launchedLineCount: DeviceConstant(512, .measured, "64 KB come fast the first time: " + straightCode),
     instructionLineInterval: DeviceConstant(
-      40, .measured, "code of the second stage, which runs once: " + profile),
+      16, .measured, "17.6 for one stream, 32 for each of two: " + straightCode),
+    distantStreamInterval: DeviceConstant(44, .measured, "44.7 for one stream: " + straightCode),
+    distantLineInterval: DeviceConstant(28, .measured, "57 for each of two streams: " + straightCode),
     parameterLatency: DeviceConstant(440, .measured, "200 to 850 for each of four lines: " + profile),
     translationLatency: DeviceConstant(750, .measured, "first loads take 1300 and more: " + profile),
     schedulingWindow: DeviceConstant(

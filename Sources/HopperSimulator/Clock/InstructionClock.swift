@@ -16,7 +16,7 @@
   /// When the last instructions have started, in a ring: times with their reasons, as in `ready` and `blockTime`.
   private let window: UnsafeMutablePointer<UInt64>
   private let windowMask: Int
-  /// Of the function's first instruction among those of the module.
+  /// Of the function's first instruction, counted from the kernel's.
   private let firstSite: Int
   /// Of the instruction before; −1 for none.
   private var line = -1
@@ -50,7 +50,7 @@
     unsafe registers = frame.tables.timedRegisters
     unsafe window = warp.issueWindow
     windowMask = warp.clock.schedulingWindow - 1
-    firstSite = Int(frame.tables.firstSite)
+    firstSite = Int(frame.tables.firstSite) - warp.clock.firstSite
     windowPlace = warp.windowPlace
     time = warp.time
     blockTime = warp.blockTime
@@ -77,7 +77,8 @@
     var earliest = unsafe window[windowPlace & windowMask]
     if timed.isOrdered { earliest = max(earliest, blockTime, operands) }
     wait(until: ReasonedTime.time(earliest), ReasonedTime.reasonIndex(earliest))
-    fetch(firstSite + index)
+    // While a warp waits for code it has no slot, and others of its scheduler go on with theirs.
+    if fetch(firstSite + index), time + Self.lead > lastSlot { return false }
     if time > lastSlot { return false }
     wait(until: unsafe clock.nextIssue[scheduler], Int(StallReason.issueSlot.rawValue))
     slot = time
@@ -112,15 +113,16 @@
     time = other
   }
 
-  /// Waits until the instruction is there.
+  /// Waits until the instruction is there. Whether it was not.
   @inline(__always)
-  private mutating func fetch(_ site: Int) {
+  private mutating func fetch(_ site: Int) -> Bool {
     let next = site / InstructionCache.lineInstructions
-    guard next != line else { return }
+    guard next != line else { return false }
     line = next
-    wait(
-      until: unsafe clock.instructions.ready(line: line, at: time), Int(StallReason.instructionFetch.rawValue)
-    )
+    let arrival = unsafe clock.instructions.ready(line: line, at: time)
+    guard arrival > time else { return false }
+    wait(until: arrival, Int(StallReason.instructionFetch.rawValue))
+    return true
   }
 
   private mutating func enter(_ region: UInt16) {

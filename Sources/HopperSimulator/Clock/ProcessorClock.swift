@@ -30,6 +30,8 @@ import PTX
   /// When each 64 bytes of parameters have come; 0 for those that have not been asked for.
   private var parameterArrivals = [UInt64](repeating: 0, count: 512)
   @safe @exclusivity(unchecked) var instructions: InstructionCache
+  /// The number of the kernel's first instruction among all of the module.
+  let firstSite: Int
   let tensor: TensorQueue
 
   /// Instructions of a basic block that a warp may have issued and not started; a power of two.
@@ -54,7 +56,8 @@ import PTX
   /// What is written down of the multiprocessor, while it is traced.
   var trace: ProcessorTrace?
 
-  init(_ device: DeviceDescription) {
+  init(_ device: DeviceDescription, firstSite: Int) {
+    self.firstSite = firstSite
     unsafe nextIssue = .allocate(capacity: Self.schedulerCount)
     unsafe nextIssue.initialize(repeating: 0, count: Self.schedulerCount)
     tensor = TensorQueue(device)

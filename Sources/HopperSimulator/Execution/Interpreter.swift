@@ -85,7 +85,7 @@ enum Outcome {
   init(_ launch: LaunchContext, processors: [Int], residentClusters: Int, device: DeviceDescription) {
     self.launch = launch
     self.processors = processors
-    clocks = processors.map { _ in ProcessorClock(device) }
+    clocks = processors.map { _ in ProcessorClock(device, firstSite: launch.program.firstSite) }
     clusters = Array(repeating: nil, count: residentClusters)
     blockCounts = Array(repeating: 0, count: processors.count)
     issueCounts = Array(repeating: 0, count: processors.count)
