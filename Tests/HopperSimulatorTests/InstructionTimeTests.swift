@@ -90,12 +90,18 @@ struct InstructionTimeTests {
     return longest / (512 * 4)
   }
 
-  @Test("Lanes per cycle and scheduler: 32 FMA, 16 integer, 4 ex2, 16 to bf16 pairs (programming guide)")
+  @Test(
+    "Lanes per cycle and scheduler: 32 FMA, 16 integer and maximum, 4 ex2, 16 to bf16 pairs (programming guide)"
+  )
   func throughput() throws {
     let fma = try interval { "fma.rn.ftz.f32 %f1\($0), %f30, %f31, %f32;" }
     #expect((fma - 1).magnitude < 0.05)
     let add = try interval { "add.s32 %r1\($0), %r30, %r31;" }
     #expect((add - 2).magnitude < 0.1)
+    for (type, register) in [("f32", "%f"), ("s32", "%r")] {
+      let maximum = try interval { "max.\(type) \(register)1\($0), \(register)30, \(register)31;" }
+      #expect((maximum - 2).magnitude < 0.1)
+    }
     let ex2 = try interval { "ex2.approx.ftz.f32 %f1\($0), %f30;" }
     #expect((ex2 - 8).magnitude < 0.3)
     let convert = try interval { "cvt.rn.bf16x2.f32 %r1\($0), %f30, %f31;" }

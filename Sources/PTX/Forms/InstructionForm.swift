@@ -1,11 +1,11 @@
 /// What executes an instruction: the clock keys rates and latencies by it.
 public enum ExecutionUnit: String, Sendable, Hashable, CaseIterable {
-  /// Integer add, logic, compare, select, shift, move.
+  /// Integer add, logic, compare, select, shift, move; compare, minimum and maximum of fp32.
   case integer
   /// Integer multiply and multiply-add; division and remainder are sequences of these.
   case integerMultiply
   case integerDivide
-  /// fp32 add, multiply, FMA, compare, minimum, maximum.
+  /// fp32 add, multiply, FMA.
   case float
   /// Packed 16-bit arithmetic.
   case half
