@@ -108,6 +108,45 @@ struct InstructionTimeTests {
     #expect((convert - 2).magnitude < 0.1)
   }
 
+  /// Cycles per instruction of a warpgroup, one warp on each scheduler, beside another that has so many products to do.
+  private func interval(besideProducts count: Int, _ instruction: (Int) -> String) throws -> Double {
+    let kernel = ProductKernel(threads: 256, columns: 256)
+    func cycles(_ length: Int) throws -> Double {
+      let cycles = try kernel.cycles(
+        """
+        setp.ge.u32 %p5, %r1, 128; @%p5 bra OTHER;
+        \(Array(repeating: kernel.product(), count: count).joined(separator: "\n"))
+        \(ProductKernel.end)
+        bra JOIN;
+        OTHER:
+        \((0..<length).map { instruction($0 % 8) }.joined(separator: "\n"))
+        JOIN:
+        """)
+      return Double(cycles[128...].max() ?? 0)
+    }
+    return (try cycles(384) - cycles(128)) / 256
+  }
+
+  @Test(
+    "Beside products, arithmetic takes longer: 1.8 cycles for FMA, 4.4 at half the rate, 10.5 for ex2 (H100 SXM5, 2026-11)"
+  )
+  func besideProducts() throws {
+    let instructions: [(alone: Double, beside: Double, text: (Int) -> String)] = [
+      (1, 1.8, { "fma.rn.f32 %f1\($0), %f30, %f31, %f32;" }),
+      (2, 4.4, { "mad.lo.u32 %r1\($0), %r30, %r31, %r32;" }),
+      (2, 4.4, { "max.f32 %f1\($0), %f30, %f31;" }),
+      (2, 4.4, { "cvt.rn.bf16x2.f32 %r1\($0), %f30, %f31;" }),
+      (8, 10.5, { "ex2.approx.ftz.f32 %f1\($0), %f30;" }),
+    ]
+    for (alone, beside, text) in instructions {
+      let measured = (
+        alone: try interval(besideProducts: 0, text), beside: try interval(besideProducts: 40, text)
+      )
+      #expect((measured.alone / alone - 1).magnitude < 0.05, "\(text(0)) \(measured)")
+      #expect((measured.beside / beside - 1).magnitude < 0.05, "\(text(0)) \(measured)")
+    }
+  }
+
   @Test("A warp that waits for memory leaves the issue slots to the others of its scheduler")
   func slotsOfWaitingWarps() throws {
     // 16 additions that depend on each other, 50 times.

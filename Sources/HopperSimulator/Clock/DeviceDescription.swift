@@ -33,6 +33,9 @@ public struct UnitTiming: Sendable, Hashable {
   public var interval: DeviceConstant
   /// Cycles from issue until a dependent instruction can issue.
   public var latency: DeviceConstant
+  /// `interval` while a `wgmma` of the multiprocessor is being done, whose operands and results take ports of the register
+  /// file; nil where it is the same.
+  public var intervalBesideProducts: DeviceConstant?
 }
 
 /// What the clock knows of a device. Cycles are those of a multiprocessor's clock.
@@ -146,6 +149,7 @@ public struct DeviceDescription: Sendable {
       + ExecutionUnit.allCases.flatMap { unit in
         units[unit].map {
           [("\(unit.rawValue) interval", $0.interval), ("\(unit.rawValue) latency", $0.latency)]
+            + ($0.intervalBesideProducts.map { [("\(unit.rawValue) interval beside products", $0)] } ?? [])
         } ?? []
       }
   }

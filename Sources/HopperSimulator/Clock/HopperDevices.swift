@@ -92,23 +92,32 @@ extension DeviceDescription {
     return device
   }
 
+  private static let besideProducts = "loops beside wgmma of three kinds on an H100 SXM5, 2026-11"
+
   /// Lanes per cycle and scheduler, and latencies.
   private static let hopperUnits: [ExecutionUnit: UnitTiming] = {
-    func unit(_ lanes: Double, _ latency: Double, _ kind: DeviceConstant.Kind, _ source: String) -> UnitTiming
-    {
+    let fullRate = DeviceConstant(1.8, .measured, "1.9 to 2.3 for FMA, 1.3 alone: " + besideProducts)
+    let halfRate = DeviceConstant(4.4, .measured, "4.3 to 5.3, 2.2 to 2.5 alone: " + besideProducts)
+    let special = DeviceConstant(10.5, .measured, "9.9 to 11.6 for ex2, 8.2 alone: " + besideProducts)
+    func unit(
+      _ lanes: Double, _ latency: Double, _ kind: DeviceConstant.Kind, _ source: String,
+      besideProducts: DeviceConstant? = nil
+    ) -> UnitTiming {
       UnitTiming(
         interval: DeviceConstant(32 / lanes, .documented, "\(lanes) lanes per cycle and scheduler: " + guide),
-        latency: DeviceConstant(latency, kind, source))
+        latency: DeviceConstant(latency, kind, source), intervalBesideProducts: besideProducts)
     }
     return [
-      .integer: unit(16, 4.5, .measured, dissecting),
-      .integerMultiply: unit(16, 4.5, .measured, dissecting),
+      .integer: unit(16, 4.5, .measured, dissecting, besideProducts: halfRate),
+      .integerMultiply: unit(16, 4.5, .measured, dissecting, besideProducts: halfRate),
       .integerDivide: unit(1, 60, .estimated, "a sequence of multiplications and conversions"),
-      .float: unit(32, 4, .measured, dissecting),
-      .half: unit(32, 4, .measured, dissecting),
+      .float: unit(32, 4, .measured, dissecting, besideProducts: fullRate),
+      .half: unit(
+        32, 4, .measured, dissecting, besideProducts: DeviceConstant(1.8, .estimated, "as for FMA of fp32")),
       .double: unit(16, 8, .measured, dissecting),
-      .specialFunction: unit(4, 18, .measured, "18 to 23: " + dissecting),
-      .conversion: unit(16, 8, .estimated, "between an integer and a MUFU operation"),
+      .specialFunction: unit(4, 18, .measured, "18 to 23: " + dissecting, besideProducts: special),
+      .conversion: unit(
+        16, 8, .estimated, "between an integer and a MUFU operation", besideProducts: halfRate),
       .control: unit(32, 8, .estimated, "a branch"),
       .memory: unit(8, 29, .measured, dissecting),
       .atomic: unit(8, 29, .estimated, "as a load"),

@@ -16,7 +16,7 @@ import PTX
   /// Of each unit of the instruction table: its pipe, the cycles, in sixteenths, for which an instruction keeps that, and
   /// the latency in cycles.
   let pipes: UnsafeMutablePointer<Int>
-  let intervals: UnsafeMutablePointer<UInt64>
+  @safe @exclusivity(unchecked) private(set) var intervals: UnsafeMutablePointer<UInt64>
   let latencies: UnsafeMutablePointer<UInt64>
   /// When shared memory can take the next access.
   private var sharedFree: UInt64 = 0
@@ -33,6 +33,11 @@ import PTX
   /// The number of the kernel's first instruction among all of the module.
   let firstSite: Int
   let tensor: TensorQueue
+  /// Whether a product is being done, which reads shared memory, and keeps the pipes longer from their operands.
+  var isMultiplying = false {
+    didSet { unsafe intervals = isMultiplying ? intervalsBesideProducts : intervalsAlone }
+  }
+  private let intervalsAlone, intervalsBesideProducts: UnsafeMutablePointer<UInt64>
 
   /// Instructions of a basic block that a warp may have issued and not started; a power of two.
   let schedulingWindow: Int
@@ -68,12 +73,17 @@ import PTX
     unsafe pipeBusy.initialize(repeating: 0, count: Self.pipeCount)
     let units = ExecutionUnit.allCases
     unsafe pipes = .allocate(capacity: units.count)
-    unsafe intervals = .allocate(capacity: units.count)
+    unsafe intervalsAlone = .allocate(capacity: units.count)
+    unsafe intervalsBesideProducts = .allocate(capacity: units.count)
+    unsafe intervals = intervalsAlone
     unsafe latencies = .allocate(capacity: units.count)
     for (index, unit) in units.enumerated() {
       let timing = device.units[unit]
       unsafe (pipes + index).initialize(to: ExecutionPipe(unit).rawValue)
-      unsafe (intervals + index).initialize(to: UInt64((timing?.interval.value ?? 1) * 16))
+      let interval = timing?.interval.value ?? 1
+      unsafe (intervalsAlone + index).initialize(to: UInt64((interval * 16).rounded()))
+      unsafe (intervalsBesideProducts + index).initialize(
+        to: UInt64(((timing?.intervalBesideProducts?.value ?? interval) * 16).rounded()))
       unsafe (latencies + index).initialize(to: UInt64(timing?.latency.value ?? 1))
     }
     schedulingWindow = 1 << max(1, device.schedulingWindow.value).exponent
@@ -93,7 +103,8 @@ import PTX
     unsafe nextIssue.deallocate()
     unsafe pipeFree.deallocate()
     unsafe pipes.deallocate()
-    unsafe intervals.deallocate()
+    unsafe intervalsAlone.deallocate()
+    unsafe intervalsBesideProducts.deallocate()
     unsafe latencies.deallocate()
     unsafe pipeBusy.deallocate()
     instructions.deallocate()
@@ -122,7 +133,7 @@ import PTX
     // What copies still have to write takes every other wavefront, and so do operands of a product.
     let copied = min(copiedWavefronts, wavefronts)
     copiedWavefronts -= copied
-    sharedFree = start + wavefronts * (tensor.isReading ? 2 : 1) + copied
+    sharedFree = start + wavefronts * (isMultiplying ? 2 : 1) + copied
     sharedBusy += wavefronts
     accessedWavefronts += wavefronts
     bankConflicts += conflicts
@@ -147,7 +158,7 @@ import PTX
 
   /// Copies write while shared memory has nothing else to do. What a product leaves is known when it ends.
   private func payCopies(until time: UInt64) {
-    guard time > sharedFree, copiedWavefronts > 0, !tensor.isReading else { return }
+    guard time > sharedFree, copiedWavefronts > 0, !isMultiplying else { return }
     let paid = min(copiedWavefronts, time - sharedFree)
     copiedWavefronts -= paid
     sharedFree += paid

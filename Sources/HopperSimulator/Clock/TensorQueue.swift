@@ -20,8 +20,6 @@ final class TensorQueue {
   @safe @exclusivity(unchecked) private var warpgroups: [Warpgroup] = []
   /// Whether a product is being done, or an event will choose the next.
   var isActive = false
-  /// Whether the product that is being done reads shared memory.
-  var isReading = false
   /// Cycles in which products were done.
   var busy: UInt64 = 0
 

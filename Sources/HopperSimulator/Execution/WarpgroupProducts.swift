@@ -144,7 +144,7 @@ extension Interpreter {
 
   private func startProduct(at time: UInt64, on clock: ProcessorClock) {
     let tensor = clock.tensor
-    tensor.isReading = false
+    clock.isMultiplying = false
     guard let (warpgroup, ready) = tensor.next() else {
       tensor.isActive = false
       return
@@ -154,7 +154,7 @@ extension Interpreter {
       return
     }
     let product = warpgroup.queue.removeFirst()
-    tensor.isReading = true
+    clock.isMultiplying = true
     let before = clock.accessedWavefronts
     let end = time + product.cycles
     schedule(at: end) { $0.endProduct(product, of: warpgroup, from: time, at: end, before, on: clock) }
