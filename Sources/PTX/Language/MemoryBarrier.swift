@@ -147,6 +147,9 @@ public struct RemoteBarriers {
   public let count: Int
 
   /// The barrier of a stage.
+  public subscript(stage: Value<U32>) -> RemoteBarrier { RemoteBarrier(pointer: pointer + stage) }
+
+  /// The barrier of a stage.
   public subscript(stage: Int) -> RemoteBarrier {
     if !(0..<count).contains(stage) {
       pointer.builder.fail(.outOfRange(what: "barrier", value: stage, allowed: "0..<\(count)"))

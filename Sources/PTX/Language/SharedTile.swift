@@ -70,6 +70,19 @@ public struct SharedTile<Element: MemoryElement> {
       swizzle: swizzle, panelByteCount: panelByteCount)
   }
 
+  /// One of the tile's parts of so many columns, whole panels that divide them. It has all rows.
+  public func columnBlock(_ index: Value<U32>, of count: Int) -> SharedTile {
+    if count < panelColumns || !count.isMultiple(of: panelColumns) || !columns.isMultiple(of: count) {
+      pointer.builder.fail(
+        .outOfRange(
+          what: "columns of a part", value: count,
+          allowed: "a multiple of \(panelColumns) that divides \(columns)"))
+    }
+    return SharedTile(
+      pointer: pointer.indexed(index, stride: count / panelColumns * panelByteCount), rows: rows,
+      columns: count, swizzle: swizzle, panelByteCount: panelByteCount)
+  }
+
   /// Where an element lies, the swizzle applied. Neighbours up to a multiple of 8 (16-bit) columns follow it.
   public func element(row: Value<U32>, column: Int) -> Pointer<Element, Shared> {
     if !(0..<columns).contains(column) {
@@ -78,20 +91,26 @@ public struct SharedTile<Element: MemoryElement> {
     }
     let bytes = column * Element.byteCount
     let panel = pointer.advanced(byBytes: bytes / swizzle.span * panelByteCount)
-    return swizzled(panel, row * swizzle.span + bytes % swizzle.span)
+    return panel.indexed(swizzled(row * swizzle.span + bytes % swizzle.span), stride: 1)
   }
 
   /// Where an element lies, the swizzle applied, the column known only when the kernel runs.
   public func element(row: Value<U32>, column: Value<U32>) -> Pointer<Element, Shared> {
     let bytes = column * Element.byteCount
     let panel = pointer.indexed(bytes / swizzle.span, stride: panelByteCount)
-    return swizzled(panel, row * swizzle.span + bytes % swizzle.span)
+    return panel.indexed(swizzled(row * swizzle.span + bytes % swizzle.span), stride: 1)
+  }
+
+  /// Elements from the start of a panel to one in a column of it, the swizzle applied: the same in all panels, and in all
+  /// tiles of this layout.
+  public func offsetInPanel(row: Value<U32>, column: Value<U32>) -> Value<U32> {
+    swizzled(row * swizzle.span + column * Element.byteCount) / Element.byteCount
   }
 
   /// Address bits from 7 on are added without carry to bits from 4 on, as many as a row has 16-byte units.
-  private func swizzled(_ panel: Pointer<Element, Shared>, _ offset: Value<U32>) -> Pointer<Element, Shared> {
+  private func swizzled(_ offset: Value<U32>) -> Value<U32> {
     let mask = (swizzle.span / 16 - 1) << 4
-    return panel.indexed(mask == 0 ? offset : offset ^ (offset >> 3 & mask), stride: 1)
+    return mask == 0 ? offset : offset ^ (offset >> 3 & mask)
   }
 }
 
