@@ -208,16 +208,16 @@ extension FaultTests {
     clusterFault(
       "a block that is not in step: its place is free when one has released it", places: 4,
       #"(mbarrier\.init\.shared::cta\.b64 \[empty[+0-9]*\]), 8;"#, "$1, 4;", cluster: .sync),
-    clusterFault("boxes go to one block only", places: 18, #"(mov\.u16 %rs\d+), 3;"#, "$1, 1;"),
-    clusterFault("boxes go to a block that is none", places: 18, #"(mov\.u16 %rs\d+), 3;"#, "$1, 7;"),
+    clusterFault("boxes go to one block only", places: 9, #"(mov\.u16 %rs\d+), 3;"#, "$1, 1;"),
+    clusterFault("boxes go to a block that is none", places: 9, #"(mov\.u16 %rs\d+), 3;"#, "$1, 7;"),
     clusterFault(
-      "both blocks load the same half", places: 6, #"(shl\.b32 %r\d+,) %rank, 5;"#, "$1 0, 5;"),
+      "both blocks load the same half", places: 4, #"(shl\.b32 %r\d+,) %rank, 5;"#, "$1 0, 5;"),
     clusterFault(
-      "both halves go to the same place", places: 2, #"(mad\.lo\.u32 %r\d+, %rank,) 4096,"#, "$1 0,"),
+      "both halves go to the same place", places: 3, #"(mad\.lo\.u32 %r\d+, %rank,) 4096,"#, "$1 0,"),
     clusterFault(
-      "halves overlap", places: 2, #"(mad\.lo\.u32 %r\d+, %rank,) 4096,"#, "$1 2048,"),
+      "halves overlap", places: 3, #"(mad\.lo\.u32 %r\d+, %rank,) 4096,"#, "$1 2048,"),
     clusterFault(
-      "half of a panel's bytes are expected", places: 18, #"(\[full[+0-9]*\]), 8192;"#, "$1, 4096;"),
+      "half of a panel's bytes are expected", places: 9, #"(expect_tx[^\n]*\]), 8192;"#, "$1, 4096;"),
     clusterFault(
       "no barrier of the cluster before it ends", places: 1,
       #"barrier\.cluster\.arrive\.release\.aligned;\s+barrier\.cluster\.wait\.acquire\.aligned;(?=\s+\.loc [^\n]*\s+ret;)"#,

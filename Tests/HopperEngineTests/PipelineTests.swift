@@ -87,17 +87,17 @@ extension FaultTests {
   static let faultsOfOtherPipelines =
     [
       Fault(
-        "no wait for the maxima of the other half", places: 10, #"bar\.sync 1, 256;"#, "",
+        "no wait for the maxima of the other half", places: 4, #"bar\.sync 1, 256;"#, "",
         pipeline: .threeWarpgroups),
       Fault(
-        "no wait for the probabilities of the other half", places: 10, #"bar\.sync 2, 256;"#, "",
+        "no wait for the probabilities of the other half", places: 4, #"bar\.sync 2, 256;"#, "",
         pipeline: .threeWarpgroups),
       Fault(
-        "the next tile's scores are not waited for", places: 10,
+        "the next tile's scores are not waited for", places: 4,
         #"wgmma\.wait_group\.sync\.aligned 0;(?=\s+\.loc [^\n]*\s+ld\.param\.f32)"#, "",
         pipeline: .threeWarpgroups),
       Fault(
-        "no wait for a tile's probabilities", places: 6, #"bar\.(sync|arrive) [12], 384;"#, "",
+        "no wait for a tile's probabilities", places: 4, #"bar\.(sync|arrive) [12], 384;"#, "",
         pipeline: .fourWarpgroups),
       Fault(
         "a tile is taken before it is there", places: 1, #"mov\.u32 %even_phase, 0;"#,
@@ -106,7 +106,7 @@ extension FaultTests {
     + PipelineTests.pipelines.flatMap { pipeline in
       [
         Fault(
-          "no proxy fence after the probabilities", places: pipeline == .threeWarpgroups ? 10 : 2,
+          "no proxy fence after the probabilities", places: pipeline == .threeWarpgroups ? 4 : 2,
           #"fence\.proxy\.async\.shared::cta;(?=\s+\.loc [^\n]*\s+bar\.(?:arrive|sync) [12],)"#, "",
           pipeline: pipeline),
         Fault(

@@ -110,7 +110,7 @@ struct TunedChoiceTests {
   @Test func choicesAsJSON() throws {
     var tuned = Self.choices[1]
     tuned.tuning = PipelineTuning(
-      registers: .init(holders: 216, loader: 72), probabilities: .deferred, keyStages: 2)
+      registers: .init(holders: 208, loader: 88), probabilities: .deferred, keyStages: 2)
     let choices = [Self.choices[0], tuned]
     let data = try JSONEncoder().encode(choices)
     #expect(try JSONDecoder().decode([TunedChoice].self, from: data) == choices)

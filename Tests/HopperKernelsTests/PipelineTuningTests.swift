@@ -84,8 +84,8 @@ struct PipelineTuningTests {
     // The pipeline's own values are no others, and what is set later keeps the rest.
     #expect(try three.tuned(.init(probabilities: .immediate, keyStages: 2, unroll: 1)) == three)
     #expect(
-      try tuned.tuned(.init(registers: .init(holders: 216, loader: 72), unroll: 1)).description
-        == "mla_decode_bf16_512_64_rows_wg3_deferred_registers216_72")
+      try tuned.tuned(.init(registers: .init(holders: 208, loader: 88), unroll: 1)).description
+        == "mla_decode_bf16_512_64_rows_wg3_deferred_registers208_88")
   }
 
   /// What `ptxas` assembles and the engine's tests run is what may be set.

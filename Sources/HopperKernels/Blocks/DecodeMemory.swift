@@ -67,21 +67,20 @@ struct DecodeMemory<Element: DecodeElement> {
   /// The barrier of a loaded panel.
   func full(_ side: Int, panel: Int) -> MemoryBarrier { full[side * Self.panelCount + panel] }
 
-  /// The barrier of the panels that warpgroup `reader` reads as values of tile `side`.
-  private func empty(_ side: Int, reader: Int) -> MemoryBarrier { empty[Self.place(side, reader: reader)] }
-
   private static func place(_ side: Int, reader: Int) -> Int { side * 2 + reader }
 
-  /// Waits until the panels that warpgroup `reader` reads as values of tile `side` may be loaded again: in a pair of blocks
-  /// those of both.
-  func waitUntilFree(_ side: Int, reader: Int, parity: Value<U32>) {
-    empty(side, reader: reader).wait(parity: parity)
+  /// The latent part of the queries or of a tile of keys.
+  func latent(of tile: SharedTile<Element>, _ k: KernelBuilder) -> SharedTile<Element> {
+    k.tile(over: tile.panel(0), rows: tile.rows, columns: HopperKernels.latentWidth)
+  }
+
+  /// The rope part, the ninth panel.
+  func rope(of tile: SharedTile<Element>, _ k: KernelBuilder) -> SharedTile<Element> {
+    k.tile(over: tile.panel(Self.panelCount - 1), rows: tile.rows, columns: 64)
   }
 
   /// The place of the probabilities of tile `side`.
-  func probabilities(_ k: KernelBuilder, _ side: Int) -> SharedTile<Element> {
-    k.tile(over: keys[side].panel(Self.panelCount - 1), rows: 64, columns: 64)
-  }
+  func probabilities(_ k: KernelBuilder, _ side: Int) -> SharedTile<Element> { rope(of: keys[side], k) }
 
   /// Sets the barriers up; all threads of the block come here.
   ///
@@ -92,8 +91,8 @@ struct DecodeMemory<Element: DecodeElement> {
       for index in 0..<full.count { full[index].initialize(arrivals: 1) }
       let warps = pair == nil ? 4 : 8
       for side in 0..<stages {
-        empty(side, reader: side).initialize(arrivals: warps)
-        empty(side, reader: 1 - side).initialize(arrivals: warps * readers.ofProbabilities)
+        empty[Self.place(side, reader: side)].initialize(arrivals: warps)
+        empty[Self.place(side, reader: 1 - side)].initialize(arrivals: warps * readers.ofProbabilities)
       }
       queriesFull.initialize(arrivals: 1)
       queriesEmpty.initialize(arrivals: 4 * readers.ofQueries)
@@ -103,11 +102,11 @@ struct DecodeMemory<Element: DecodeElement> {
   }
 
   /// Warpgroup `reader` needs the values of tile `side` no longer, nor its probabilities.
-  func release(_ k: KernelBuilder, tile side: Int, reader: Int, _ isFirstLane: Value<Pred>) {
-    k.when(isFirstLane) {
-      free(Self.place(side, reader: reader))
-      // The probabilities are with the other's panels.
-      if reader == side, readers.ofProbabilities == 2 { free(Self.place(side, reader: 1 - side)) }
+  func release(_ k: KernelBuilder, tile side: Int, reader: Value<U32>, _ isFirstLane: Value<Pred>) {
+    free(k, reader + 2 * side, if: isFirstLane)
+    // The probabilities are with the other's panels.
+    if readers.ofProbabilities == 2 {
+      free(k, Value(Self.place(side, reader: 1 - side)), if: isFirstLane && reader == Value(side))
     }
   }
 
@@ -115,9 +114,12 @@ struct DecodeMemory<Element: DecodeElement> {
   ///
   /// The scope is the block's for both, and for who waits: what was read has been read when the products are done, and nothing
   /// that was written is told. At the cluster's scope hardware lets all of the thread's accesses to memory end first.
-  private func free(_ place: Int) {
-    emptyOfOther?[place].arrive(scope: .block)
-    empty[place].arrive()
+  private func free(_ k: KernelBuilder, _ place: Value<U32>, if isOne: Value<Pred>) {
+    let (other, own) = (emptyOfOther?[place], empty[place])
+    k.when(isOne) {
+      other?.arrive(scope: .block)
+      own.arrive()
+    }
   }
 
   /// The panels of tile `side` in the order in which they become free: those that warpgroup `side` itself reads as

@@ -5,30 +5,51 @@ struct Epilogue<Element: DecodeElement> {
   let k: KernelBuilder
   let call: ParameterStruct
   let memory: DecodeMemory<Element>
-  let side: Int
+  /// The warpgroup: 0 has the left columns.
+  let half: Value<U32>
   let softmax: Softmax
   let output: Fragment<F32>
   /// Which of two places in shared memory the sums of this piece have: the next piece's must not meet them.
   let turn: Mutable<U32>
 
-  /// Both warpgroups come here for each piece, with the sums of the thread's rows.
+  /// Both warpgroups come here for each piece, with the sums of the thread's rows. One code serves for both rows: the second
+  /// one's numbers take the place of the first's when these are written.
   func write(_ piece: LoadedPiece, weights: [Value<F32>], thread: Value<U32>) {
     k.region("epilogue") {
-      let inverses = weights.map { k.select($0 > 0, k.reciprocal($0), 0) }
-      for index in output.indices { output[index] *= inverses[Softmax.rowIndex(index)] }
-      for index in 0..<2 {
-        let row = softmax.row(index).to(S32.self)
+      let registers = output.indices.filter { Softmax.rowIndex($0) == 0 }
+      k.for(0..<2, name: "row_of_thread", unroll: .never) { index in
+        let isFirst = k.let("is_first_row", index == 0)
+        let weight = k.let("weight", k.select(isFirst, weights[0], weights[1]))
+        let inverse = k.let("inverse", k.select(weight > 0, k.reciprocal(weight), 0))
+        for register in registers { output[register] *= inverse }
+        let row = softmax.row(0).to(S32.self) + index * 8
         let isRow = k.let("is_row", row < piece.rowCount)
         k.if(k.vote(.any, isRow), isUniform: true) {
-          let numbers = RowNumbers(k, output, index, thread: thread, isThere: isRow)
-          let lse = k.let("lse", softmax.maxima[index] + k.log2(weights[index]))
-          k.if(
-            piece.partialRow < 0, isUniform: true,
-            { writeOutput(piece, row, numbers, lse) },
-            else: { writePartial(piece.partialRow + row, numbers, lse) })
+          let maximum = k.select(isFirst, softmax.maxima[0], softmax.maxima[1])
+          let numbers = RowNumbers(k, output, registers, half: half, thread: thread, isThere: isRow)
+          write(numbers, piece, row, lse: k.let("lse", maximum + k.log2(weight)))
         }
+        for register in registers { output[register] = output[register + 2] }
       }
     }
+  }
+
+  private func write(_ numbers: RowNumbers, _ piece: LoadedPiece, _ row: Value<S32>, lse: Value<F32>) {
+    let place = ResultPlace(k)
+    k.if(
+      piece.partialRow < 0, isUniform: true,
+      {
+        let row = OutputRow(k, call, firstToken: piece.firstToken, row: piece.firstRow + row)
+        place.set(row)
+        k.if(numbers.isFirst) { row.storeLSE(lse) }
+      },
+      else: {
+        let (partials, row) = (PartialRows(k, call), piece.partialRow + row)
+        place.set(partials, row)
+        let lsePlace = partials.lse(row)
+        k.when(numbers.isFirst) { k.store(lse, to: lsePlace) }
+      })
+    place.forEachFormat(Element.format) { numbers.store(to: $0, $1, areVectors: $2) }
   }
 
   /// The sums for the thread's rows, where each warpgroup has summed up some of the probabilities. Both come here for
@@ -36,68 +57,88 @@ struct Epilogue<Element: DecodeElement> {
   func totals() -> [Value<F32>] {
     let mine = softmax.rowSums()
     let place = memory.rowSums + turn.value * 128
-    softmax.publish(mine, to: place + 64 * side)
+    softmax.publish(mine, to: place + half * 64)
     k.syncThreads(NamedBarrier.consumers, count: 256)
-    let others = softmax.published(in: place + 64 * (1 - side))
+    let others = softmax.published(in: place + (64 - half * 64))
     turn ^= 1
-    // The even tiles' first in both, so that both have the same bits.
-    return (0..<2).map { side == 0 ? mine[$0] + others[$0] : others[$0] + mine[$0] }
+    return (0..<2).map { mine[$0] + others[$0] }
   }
 
-  private func writeOutput(
-    _ piece: LoadedPiece, _ row: Value<S32>, _ numbers: RowNumbers, _ lse: Value<F32>
+}
+
+/// Where a row of results is written, to the output or as a partial: one code for both.
+private struct ResultPlace {
+  private let k: KernelBuilder
+  private let address: Mutable<U64>
+  private let format: Mutable<U32>
+  private let isAligned: Mutable<U32>
+
+  init(_ k: KernelBuilder) {
+    self.k = k
+    address = k.variable("result", 0)
+    format = k.variable("result_format", 0)
+    isAligned = k.variable("result_is_aligned", 1)
+  }
+
+  func set(_ row: OutputRow) {
+    address.set(row.output.address64())
+    format.set(row.format)
+    isAligned.set(row.isAligned)
+  }
+
+  func set(_ partials: PartialRows, _ row: Value<S32>) {
+    address.set(partials.row(row).address64())
+    format.set(partials.format)
+  }
+
+  /// Records what is done for each way in which results may lie, of which this one has one. Only outputs, in fp32 or
+  /// `elementType`, may not be aligned to 16 bytes.
+  func forEachFormat(
+    _ elementType: StorageFormat,
+    _ body: (_ row: Pointer<U8, Global>, _ format: StorageFormat, _ areAligned: Bool) -> Void
   ) {
-    let destination = OutputRow(k, call, firstToken: piece.firstToken, row: piece.firstRow + row)
-    destination.forEachFormat(Element.format) { format, areVectors in
-      numbers.store(to: destination.output, firstColumn: 256 * side, format, areVectors: areVectors)
+    let row = Pointer(address.value, to: U8.self, in: Global.self, of: k)
+    HopperKernels.forEachFormat(k, format.value, of: StorageFormat.allCases) { format in
+      guard format == .float32 || format == elementType else { return body(row, format, true) }
+      k.if(
+        isAligned.value != 0, isUniform: true, { body(row, format, true) }, else: { body(row, format, false) }
+      )
     }
-    if side == 0 { k.if(numbers.isFirst) { destination.storeLSE(lse) } }
-  }
-
-  private func writePartial(_ row: Value<S32>, _ numbers: RowNumbers, _ lse: Value<F32>) {
-    let partials = PartialRows(k, call)
-    for format in StorageFormat.allCases {
-      k.if(partials.format == Value(Int(format.rawValue)), isUniform: true) {
-        numbers.store(to: partials.row(row, format), firstColumn: 256 * side, format, areVectors: true)
-      }
-    }
-    if side == 0 { k.when(numbers.isFirst) { k.store(lse, to: partials.lse(row)) } }
   }
 }
 
-/// One of the two rows of an accumulator that a thread has. All threads of a warp come here together.
+/// A row of an accumulator that a thread has a part of. All threads of a warp come here together.
 private struct RowNumbers {
   private let k: KernelBuilder
   private let output: Fragment<F32>
   /// First registers of pairs of neighbours.
   private let registers: [Int]
-  /// The thread's first column, and whether the thread beside it has the columns before.
+  /// The thread's first column of the output, and whether the thread beside it has the columns before.
   private let column: Value<U32>
   private let isOdd: Value<Pred>
   /// Whether the row is one of the piece's.
   private let isThere: Value<Pred>
-  /// Whether the thread is the row's first.
+  /// Whether the thread has the row's first column.
   let isFirst: Value<Pred>
 
   init(
-    _ k: KernelBuilder, _ output: Fragment<F32>, _ index: Int, thread: Value<U32>, isThere: Value<Pred>
+    _ k: KernelBuilder, _ output: Fragment<F32>, _ registers: [Int], half: Value<U32>, thread: Value<U32>,
+    isThere: Value<Pred>
   ) {
     self.k = k
     self.output = output
     self.isThere = isThere
-    registers = output.indices.filter { Softmax.rowIndex($0) == index && $0.isMultiple(of: 2) }
-    column = Fragment<F32>.accumulatorColumn(thread: thread)
+    self.registers = registers.filter { $0.isMultiple(of: 2) }
+    column = half * 256 + Fragment<F32>.accumulatorColumn(thread: thread)
     isOdd = k.let("is_odd", thread % 2 == 1)
-    isFirst = k.let("is_first", isThere && thread % 4 == 0)
+    isFirst = k.let("is_first", isThere && column == 0)
   }
 
   /// Stores the numbers, in vectors where they are aligned: then the four threads of a row fill whole
-  /// sectors of 32 bytes. `row` is the row's first number, of which the warpgroup has the columns from `firstColumn` on.
-  func store(
-    to row: Pointer<U8, Global>, firstColumn: Int, _ format: StorageFormat, areVectors: Bool
-  ) {
-    if areVectors, format.byteCount == 2 { return storeExchanged(to: row, firstColumn, format) }
-    let place = format.place(row, column + firstColumn, k)
+  /// sectors of 32 bytes. `row` is the row's first number.
+  func store(to row: Pointer<U8, Global>, _ format: StorageFormat, areVectors: Bool) {
+    if areVectors, format.byteCount == 2 { return storeExchanged(to: row, format) }
+    let place = format.place(row, column, k)
     k.if(isThere) {
       for register in registers {
         let pair = [output[register], output[register + 1]]
@@ -110,8 +151,8 @@ private struct RowNumbers {
 
   /// Four numbers of 16 bits a time, of which the thread beside has two: of two pairs eight columns apart an even thread
   /// gives away its second one, an odd thread its first.
-  private func storeExchanged(to row: Pointer<U8, Global>, _ firstColumn: Int, _ format: StorageFormat) {
-    let place = format.place(row, column + firstColumn + k.select(isOdd, 6, 0), k)
+  private func storeExchanged(to row: Pointer<U8, Global>, _ format: StorageFormat) {
+    let place = format.place(row, column + k.select(isOdd, 6, 0), k)
     for first in stride(from: 0, to: registers.count, by: 2) {
       let words = [registers[first], registers[first + 1]].map {
         format.pair(k, output[$0], output[$0 + 1])

@@ -38,33 +38,40 @@ struct KeyBoxLoader<Element: DecodeElement> {
     start + HopperKernels.tileRows <= piece.keyEnd && start % tokens == 0
   }
 
-  /// Loads the tile that begins at key `start` as tile `side`, when its place is free: parity `phase`. One thread comes
-  /// here.
+  /// Loads the tile that begins at key `start` into a place when that is free: parity `phase`. One thread comes here.
   ///
   /// Each panel has a barrier, so that products can start with the first. `pages` are those of the boxes.
   ///
   /// A barrier expects the bytes of a whole panel, whoever loads them. What the other block loads may come before that is
   /// said, yet not before the panel has been released here.
-  func load(from start: Value<S32>, side: Int, phase: Value<U32>, pages: Fragment<S32>) {
-    let tile = pair?.half(of: memory.keys[side]) ?? memory.keys[side]
+  func load(from start: Value<S32>, stage: Value<U32>, phase: Value<U32>, pages: Fragment<S32>) {
     let slots = (0..<boxCount).map { box in
       k.let("slot", firstKey(of: box, from: start) % call[CallLayout.standard.pageSize])
     }
-    for reader in [side, 1 - side] {
-      memory.waitUntilFree(side, reader: reader, parity: phase)
-      for panel in DecodeMemory<Element>.panels(of: side, reader: reader, count: panelCount) {
-        let full = memory.full(side, panel: panel)
-        full.arrive(expecting: Value(tile.panelByteCount))
-        let (map, column) = place(panel)
-        for box in 0..<boxCount {
-          k.loadTensor(
-            map, at: [Value(column), slots[box], pages[box]],
-            to: tile.panel(panel).advanced(byBytes: box * tokens * tile.swizzle.span), signalling: full,
-            multicast: pair == nil ? nil : BlockPair.mask)
-        }
+    func load(
+      _ panel: Int, of rows: SharedTile<Element>, _ map: TensorMap<Element>, column: Value<S32>,
+      _ full: MemoryBarrier
+    ) {
+      full.arrive(expecting: Value(rows.panelByteCount))
+      for box in 0..<boxCount {
+        k.loadTensor(
+          map, at: [column, slots[box], pages[box]],
+          to: rows.panel(panel).advanced(byBytes: box * tokens * rows.swizzle.span), signalling: full,
+          multicast: pair == nil ? nil : BlockPair.mask)
       }
     }
+    for part in memory.parts(k, of: stage, panelCount: panelCount) {
+      part.empty.wait(parity: phase)
+      let (latent, firstColumn) = (rows(of: part.latent), part.firstColumn.to(S32.self))
+      for (panel, full) in part.full.enumerated() {
+        load(panel, of: latent, latentMap, column: firstColumn + 64 * panel, full)
+      }
+      if let rope = part.rope, let ropeMap { load(0, of: rows(of: rope), ropeMap, column: 0, part.ropeFull) }
+    }
   }
+
+  /// The rows of a tile that this block loads.
+  private func rows(of tile: SharedTile<Element>) -> SharedTile<Element> { pair?.half(of: tile) ?? tile }
 
   /// The first key of one of the block's boxes of the tile that begins at key `start`.
   private func firstKey(of box: Int, from start: Value<S32>) -> Value<S32> {
@@ -80,10 +87,5 @@ struct KeyBoxLoader<Element: DecodeElement> {
         pages[box] = k.load(call[CallLayout.standard.pages] + position, isReadOnly: true)
       }
     }
-  }
-
-  private func place(_ panel: Int) -> (map: TensorMap<Element>, column: Int) {
-    if let ropeMap, panel == 8 { return (ropeMap, 0) }
-    return (latentMap, 64 * panel)
   }
 }

@@ -23,52 +23,68 @@ struct KeyRowLoader<Element: DecodeElement> {
 
   /// Looks up the thread's rows of the tile that begins at key `start`.
   func lookUp(_ piece: LoadedPiece, from start: Value<S32>, into places: Places) {
-    let pageSize = call[CallLayout.standard.pageSize]
     for index in 0..<RowCopy<Element>.rowsOfThread {
       let key = start + copy.row(index)
-      let position = key / pageSize
-      let entry = call[CallLayout.standard.pages] + (piece.firstPage + position)
-      places.slots[index] = key - position * pageSize
+      let (entry, slot) = place(of: key, piece)
+      places.slots[index] = slot
       places.pages[index] = 0
       k.when(key < piece.keyEnd) { places.pages[index] = k.load(entry, isReadOnly: true) }
     }
   }
 
-  /// Loads the tile that begins at key `start` as tile `side`, when its place is free: parity `phase`.
+  /// Where a key's page is looked up, and its slot.
+  private func place(of key: Value<S32>, _ piece: LoadedPiece) -> (Pointer<S32, Global>, Value<S32>) {
+    let pageSize = call[CallLayout.standard.pageSize]
+    let position = key / pageSize
+    return (call[CallLayout.standard.pages] + (piece.firstPage + position), key - position * pageSize)
+  }
+
+  /// Loads the tile that begins at key `start` into a place when that is free: parity `phase`.
   func load(
-    _ piece: LoadedPiece, from start: Value<S32>, side: Int, phase: Value<U32>, places: Places
+    _ piece: LoadedPiece, from start: Value<S32>, stage: Value<U32>, phase: Value<U32>, places: Places
   ) {
-    let readers = [side, 1 - side]
-    for reader in readers {
-      memory.waitUntilFree(side, reader: reader, parity: phase)
+    let parts = memory.parts(k, of: stage, panelCount: panelCount)
+    for part in parts {
+      part.empty.wait(parity: phase)
       copy.start(
-        to: memory.keys[side], panels: panels(side, reader),
+        to: .init(latent: part.latent, firstColumn: part.firstColumn, rope: part.rope),
         isAligned: call[CallLayout.standard.cacheIsAligned] != 0
-      ) { source(places, $0, isThere: start + copy.row($0) < piece.keyEnd) }
+      ) {
+        source(places.pages[$0], places.slots[$0], isThere: start + copy.row($0) < piece.keyEnd)
+      } sourceOfRow: {
+        source(piece, key: start + $0)
+      }
       k.commitCopies()
     }
-    for (index, reader) in readers.enumerated() {
+    for (index, part) in parts.enumerated() {
       k.waitCopies(pending: 1 - index)
       k.fenceAsyncProxy()
       k.syncThreads(NamedBarrier.loader, count: 128)
       k.when(thread == 0) {
-        for panel in panels(side, reader) { memory.full(side, panel: panel).arrive() }
+        for barrier in part.full { barrier.arrive() }
+        if part.rope != nil { part.ropeFull.arrive() }
       }
     }
   }
 
-  private func panels(_ side: Int, _ reader: Int) -> [Int] {
-    DecodeMemory<Element>.panels(of: side, reader: reader, count: panelCount)
+  /// Where a key lies that has not been looked up.
+  private func source(_ piece: LoadedPiece, key: Value<S32>) -> RowCopy<Element>.Source {
+    let (entry, slot) = place(of: key, piece)
+    let isThere = k.let("is_key", key < piece.keyEnd)
+    let page = k.variable("page", Value<S32>(0))
+    k.when(isThere) { page.set(k.load(entry, isReadOnly: true)) }
+    return source(page.value, slot, isThere: isThere)
   }
 
-  private func source(_ places: Places, _ index: Int, isThere: Value<Pred>) -> RowCopy<Element>.Source {
+  private func source(_ page: Value<S32>, _ slot: Value<S32>, isThere: Value<Pred>) -> RowCopy<Element>.Source
+  {
     let fields = CallLayout.standard
     func start(
       _ base: ParameterLayout.PointerField<U16>, _ pageStride: ParameterLayout.Field<U64>,
       _ slotStride: ParameterLayout.Field<U64>
     ) -> Pointer<U16, Global> {
-      let page = places.pages[index].to(U64.self) * call[pageStride]
-      return call[base].advanced(by: page + places.slots[index].to(U64.self) * call[slotStride], k)
+      let offset = page.to(U64.self) * call[pageStride] + slot.to(U64.self) * call[slotStride]
+      return call[base].advanced(by: offset, k)
     }
     return RowCopy<Element>.Source(
       latent: start(fields.cacheLatent, fields.cacheLatentPage, fields.cacheLatentSlot),

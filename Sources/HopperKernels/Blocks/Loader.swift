@@ -15,9 +15,9 @@ struct Loader<Element: DecodeElement> {
   private let isIssuer: Value<Pred>
   /// Places for tiles.
   private let stages: Int
-  /// Parity of the phase in which each tile's place becomes free.
-  private let phases: [Mutable<U32>]
-  /// Where the boxes of the next even and of the next odd tile, and their rows of this thread, lie.
+  /// Parities of the phases in which the places become free, a bit for each.
+  private let phases: Mutable<U32>
+  /// Where the boxes of the next tiles, as many as there are places, and their rows of this thread, lie.
   private let boxPages: [Fragment<S32>]
   private let rowPlaces: [KeyRowLoader<Element>.Places]
 
@@ -31,18 +31,16 @@ struct Loader<Element: DecodeElement> {
     stages = variant.parameters.keyStages
     thread = k.let("loader_thread", k.threadIndex() % 128)
     isIssuer = k.let("is_issuer", thread == 0)
-    let copy = RowCopy<Element>(k, thread: thread)
+    let copy = RowCopy<Element>(k, thread: thread, tile: memory.queries)
     queries = QueryLoader(
       k: k, call: call, memory: memory, copy: copy, panelCount: variant.panelCount,
       phase: k.variable("queries_phase", 1))
     rows = KeyRowLoader(
       k: k, call: call, memory: memory, copy: copy, panelCount: variant.panelCount, thread: thread)
-    let places = ["even", "odd"].prefix(stages)
-    phases = places.map { k.variable("\($0)_phase", 1) }
-    boxPages = places.map {
-      k.fragment("\($0)_pages", S32.self, count: boxes?.boxCount ?? 1)
-    }
-    rowPlaces = places.map { KeyRowLoader.Places(k, $0) }
+    phases = k.variable("phases", Value((1 << stages) - 1))
+    let tiles = ["this", "next"].prefix(stages)
+    boxPages = tiles.map { k.fragment("\($0)_pages", S32.self, count: boxes?.boxCount ?? 1) }
+    rowPlaces = tiles.map { KeyRowLoader.Places(k, $0) }
   }
 
   /// Loads all pieces of the block.
@@ -59,58 +57,71 @@ struct Loader<Element: DecodeElement> {
   }
 
   /// The queries come first where the threads that copy them then wait for the first tile's rows; boxes keep nobody
-  /// waiting, and go ahead of them.
+  /// waiting, and those that there are places for go ahead of them.
   private func load(_ piece: LoadedPiece) {
     let boxesGoAhead = boxes != nil
     if !boxesGoAhead { queries.start(piece) }
-    for side in 0..<stages { lookUpPages(piece, from: piece.keyStart + side * HopperKernels.tileRows, side) }
-    k.for("pair", from: 0, to: piece.tileCount, step: Value(stages), isUniform: true) { first in
-      load(piece, tile: first, side: 0)
-      if boxesGoAhead { k.if(first == 0, isUniform: true) { queries.start(piece) } }
-      for side in 1..<stages {
-        k.if(first + side < piece.tileCount, isUniform: true) { load(piece, tile: first + side, side: side) }
-      }
-      k.if(first == 0, isUniform: true) { queries.finish(thread: thread) }
+    for ahead in 0..<stages {
+      lookUpPages(piece, from: piece.keyStart + ahead * HopperKernels.tileRows, ahead)
+    }
+    let lastAhead = boxesGoAhead ? k.min(piece.tileCount, Value(stages)) - 1 : 0
+    k.for("tile", from: 0, to: piece.tileCount, isUniform: true) { tile in
+      load(piece, tile: tile)
+      if boxesGoAhead { k.if(tile == 0, isUniform: true) { queries.start(piece) } }
+      k.if(tile == lastAhead, isUniform: true) { queries.finish(thread: thread) }
     }
   }
 
-  private func load(_ piece: LoadedPiece, tile: Value<S32>, side: Int) {
+  private func load(_ piece: LoadedPiece, tile: Value<S32>) {
     let start = k.let("tile_start", piece.keyStart + tile * HopperKernels.tileRows)
     k.region("load_keys") {
-      let phase = phases[side].value
+      let stage = k.let("stage", tile.to(U32.self) % Value(stages))
+      let phase = k.let("phase", phases.value >> stage & 1)
       if let boxes {
         k.if(
           boxes.canLoad(piece, from: start), isUniform: true,
-          { k.if(isIssuer) { boxes.load(from: start, side: side, phase: phase, pages: boxPages[side]) } },
-          else: { loadRows(piece, from: start, side: side, phase: phase, isAfterBoxes: true) })
+          { k.if(isIssuer) { boxes.load(from: start, stage: stage, phase: phase, pages: boxPages[0]) } },
+          else: { loadRows(piece, from: start, stage: stage, phase: phase, isAfterBoxes: true) })
       } else {
-        loadRows(piece, from: start, side: side, phase: phase, isAfterBoxes: false)
+        loadRows(piece, from: start, stage: stage, phase: phase, isAfterBoxes: false)
       }
-      phases[side] ^= 1
+      phases ^= Value<U32>(1) << stage
     }
-    lookUpPages(piece, from: start + stages * HopperKernels.tileRows, side)
+    for ahead in 1..<stages { goOn(to: ahead) }
+    lookUpPages(piece, from: start + stages * HopperKernels.tileRows, stages - 1)
   }
 
   /// With boxes, pages of rows are looked up only now: few tiles are not full.
   private func loadRows(
-    _ piece: LoadedPiece, from start: Value<S32>, side: Int, phase: Value<U32>, isAfterBoxes: Bool
+    _ piece: LoadedPiece, from start: Value<S32>, stage: Value<U32>, phase: Value<U32>, isAfterBoxes: Bool
   ) {
     if isAfterBoxes {
       // A parity tells two phases apart, no more: only the issuer has waited for the places of the tiles before.
       k.syncThreads(NamedBarrier.loader, count: 128)
-      rows.lookUp(piece, from: start, into: rowPlaces[side])
+      rows.lookUp(piece, from: start, into: rowPlaces[0])
     }
-    rows.load(piece, from: start, side: side, phase: phase, places: rowPlaces[side])
+    rows.load(piece, from: start, stage: stage, phase: phase, places: rowPlaces[0])
   }
 
   /// Starts to look up the pages of a tile, as many tiles ahead as there are places: behind the tiles that are on their way
   /// they take longer than the loader waits for a place.
-  private func lookUpPages(_ piece: LoadedPiece, from start: Value<S32>, _ side: Int) {
+  private func lookUpPages(_ piece: LoadedPiece, from start: Value<S32>, _ ahead: Int) {
     if let boxes {
-      k.if(isIssuer) { boxes.lookUpPages(piece, from: start, into: boxPages[side]) }
+      k.if(isIssuer) { boxes.lookUpPages(piece, from: start, into: boxPages[ahead]) }
     } else {
-      rows.lookUp(piece, from: start, into: rowPlaces[side])
+      rows.lookUp(piece, from: start, into: rowPlaces[ahead])
     }
+  }
+
+  /// What has been looked up for tile `ahead` is now the tile before's.
+  private func goOn(to ahead: Int) {
+    for (this, next) in zip(looked(ahead - 1), looked(ahead)) {
+      for index in this.indices { this[index] = next[index] }
+    }
+  }
+
+  private func looked(_ ahead: Int) -> [Fragment<S32>] {
+    boxes == nil ? [rowPlaces[ahead].pages, rowPlaces[ahead].slots] : [boxPages[ahead]]
   }
 }
 

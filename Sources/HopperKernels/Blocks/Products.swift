@@ -1,18 +1,19 @@
 import PTX
 
-/// Scores of a tile: the 64 queries times the keys of tile `side`, or some of them, panel by panel as they come in.
+/// Scores of a tile: the 64 queries times the keys of tile `side`, or half of them, panel by panel as they come in.
 struct ScoreProduct<Element: DecodeElement> {
   let k: KernelBuilder
   let memory: DecodeMemory<Element>
   let side: Int
   let panelCount: Int
-  /// The first of the tile's keys that are multiplied.
-  var firstKey = 0
+  /// Which half of the tile's keys is multiplied; nil for all.
+  var half: Value<U32>?
 
   /// Starts the products with as many keys as `scores` has columns. `phase` is the parity of the tile's barriers.
   func start(_ scores: Fragment<F32>, phase: Value<U32>) {
     let queries = k.descriptor(memory.queries)
-    let keys = k.descriptor(memory.keys[side]).at(row: firstKey)
+    let tile = memory.keys[side]
+    let keys = k.descriptor(half.map { tile.rowBlock($0, of: HopperKernels.tileRows / 2) } ?? tile)
     let panels = [side, 1 - side].flatMap {
       DecodeMemory<Element>.panels(of: side, reader: $0, count: panelCount)
     }
@@ -35,23 +36,20 @@ struct ValueProduct<Element: DecodeElement> {
   let k: KernelBuilder
   let memory: DecodeMemory<Element>
   /// The warpgroup: 0 has the left columns.
-  let side: Int
+  let half: Value<U32>
   let output: Fragment<F32>
   /// Columns that one instruction multiplies by probabilities in shared memory.
   var columnsOfProduct = 256
 
-  /// Adds the product of its own tile's probabilities, in registers, and the values.
-  func start(_ probabilities: [[Value<Element.Pair>]]) {
-    let values = values(of: side)
+  /// Adds the product of a tile's probabilities, in registers, and its values.
+  func start(_ probabilities: [[Value<Element.Pair>]], tile: Int) {
+    let values = values(of: tile)
     k.fenceProducts()
     for (step, registers) in probabilities.enumerated() {
       k.multiply(output, registers, values.alongK(step * Element.depth))
     }
     k.commitProducts()
   }
-
-  /// Adds the product of the other warpgroup's probabilities, in shared memory, and the values.
-  func startOther() { startShared(tile: 1 - side) }
 
   /// Adds the product of the probabilities of a tile, all in shared memory, and its values.
   func startShared(tile: Int) {
@@ -74,7 +72,8 @@ struct ValueProduct<Element: DecodeElement> {
   }
 
   private func values(of tile: Int) -> MatrixDescriptor<Element> {
-    k.descriptor(memory.keys[tile], major: .mn).at(column: 256 * side)
+    let latent = memory.latent(of: memory.keys[tile], k)
+    return k.descriptor(latent.columnBlock(half, of: HopperKernels.latentWidth / 2), major: .mn)
   }
 }
 
@@ -107,15 +106,17 @@ extension DecodeMemory {
   /// Writes probabilities, from the tile's key `firstKey` on, where its ninth panel was. `thread` counts the threads of the
   /// warpgroup. A fence for the asynchronous proxy must follow, before whoever multiplies by them is told.
   func store(
-    _ k: KernelBuilder, _ probabilities: [[Value<Element.Pair>]], tile: Int, firstKey: Int = 0,
+    _ k: KernelBuilder, _ probabilities: [[Value<Element.Pair>]], tile: Int, firstKey: Value<U32>? = nil,
     thread: Value<U32>
   ) {
     let target = self.probabilities(k, tile)
     let lane = thread % 32
     // Lane l gives the address of row l mod 8 of matrix l / 8: rows 0 to 15, then the next eight columns.
     let row = thread / 32 * 16 + lane % 16
+    let column = lane / 16 * 8
+    let first = firstKey.map { column + $0 } ?? column
     for (step, registers) in probabilities.enumerated() {
-      let place = target.element(row: row, column: lane / 16 * 8 + (firstKey + step * 16))
+      let place = target.element(row: row, column: first + step * 16)
       k.storeMatrices(registers.map { $0.bits(as: B32.self) }, to: place)
     }
   }

@@ -16,9 +16,15 @@ struct QueryLoader<Element: DecodeElement> {
       memory.queriesEmpty.wait(parity: phase.value)
       phase ^= 1
       copy.start(
-        to: memory.queries, panels: Array(0..<panelCount),
+        to: .init(
+          latent: memory.latent(of: memory.queries, k), firstColumn: 0,
+          rope: panelCount < DecodeMemory<Element>.panelCount ? nil : memory.rope(of: memory.queries, k)),
         isAligned: call[CallLayout.standard.queriesAreAligned] != 0
-      ) { source(piece, copy.row($0)) }
+      ) {
+        source(piece, copy.row($0))
+      } sourceOfRow: {
+        source(piece, $0)
+      }
       k.commitCopies()
     }
   }

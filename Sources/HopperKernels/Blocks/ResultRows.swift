@@ -8,6 +8,10 @@ struct OutputRow {
   private let place: RowPlace
   /// Its first number.
   let output: Pointer<U8, Global>
+  /// The `StorageFormat` of the numbers.
+  let format: Value<U32>
+  /// Not 0 if rows are aligned to 16 bytes.
+  let isAligned: Value<U32>
 
   /// Packed row `row` of the request whose first query token is given.
   init(_ k: KernelBuilder, _ call: ParameterStruct, firstToken: Value<S32>, row: Value<S32>) {
@@ -19,6 +23,8 @@ struct OutputRow {
     let offset = place.offset(
       firstToken: firstToken, tokenStride: call[fields.outputToken], headStride: call[fields.outputHead])
     output = call[fields.output].advanced(by: offset, k)
+    format = call[fields.outputFormat]
+    isAligned = call[fields.outputIsAligned]
   }
 
   /// Records what is done for each way in which outputs may lie, of which the call has one: fp32 or `elementType`, rows
@@ -26,12 +32,8 @@ struct OutputRow {
   func forEachFormat(
     _ elementType: StorageFormat, _ body: (_ format: StorageFormat, _ areAligned: Bool) -> Void
   ) {
-    let format = call[CallLayout.standard.outputFormat]
-    let isAligned = k.let("is_aligned", call[CallLayout.standard.outputIsAligned] != 0)
-    for candidate in [.float32, elementType] {
-      k.if(format == Value(Int(candidate.rawValue)), isUniform: true) {
-        k.if(isAligned, isUniform: true, { body(candidate, true) }, else: { body(candidate, false) })
-      }
+    HopperKernels.forEachFormat(k, format, of: [.float32, elementType]) { format in
+      k.if(isAligned != 0, isUniform: true, { body(format, true) }, else: { body(format, false) })
     }
   }
 
@@ -67,8 +69,26 @@ struct PartialRows {
     outputs.advanced(by: row.to(U64.self) * (HopperKernels.latentWidth * format.byteCount), k)
   }
 
+  /// The first number of a row, whatever the format.
+  func row(_ row: Value<S32>) -> Pointer<U8, Global> {
+    let isWide = format == Value(Int(StorageFormat.float32.rawValue))
+    let byteCount = k.select(isWide, Value<U64>(4), 2) * HopperKernels.latentWidth
+    return outputs.advanced(by: row.to(U64.self) * byteCount, k)
+  }
+
   /// The LSE of a row.
   func lse(_ row: Value<S32>) -> Pointer<F32, Global> { lses + row }
+}
+
+extension HopperKernels {
+  /// Records what is done for each of some formats, of which one is given.
+  static func forEachFormat(
+    _ k: KernelBuilder, _ format: Value<U32>, of formats: [StorageFormat], _ body: (StorageFormat) -> Void
+  ) {
+    for candidate in formats {
+      k.if(format == Value(Int(candidate.rawValue)), isUniform: true) { body(candidate) }
+    }
+  }
 }
 
 extension StorageFormat {

@@ -16,12 +16,15 @@ struct RowCopy<Element: DecodeElement> {
   private let column: Value<U32>
   /// The first of the thread's rows; the others follow in steps of 16.
   private let firstRow: Value<U32>
+  /// Where its numbers lie in a panel. Rows 16 apart have the same swizzle.
+  private let offset: Value<U32>
 
-  /// `thread` counts the 128 threads.
-  init(_ k: KernelBuilder, thread: Value<U32>) {
+  /// `thread` counts the 128 threads; tiles are laid out as `tile` is.
+  init(_ k: KernelBuilder, thread: Value<U32>, tile: SharedTile<Element>) {
     self.k = k
     column = k.let("copy_column", thread % 8 * 8)
     firstRow = k.let("copy_row", thread / 8)
+    offset = k.let("copy_offset", tile.offsetInPanel(row: firstRow, column: column))
   }
 
   /// Number `index` of the thread's rows.
@@ -29,60 +32,58 @@ struct RowCopy<Element: DecodeElement> {
 
   static var rowsOfThread: Int { 4 }
 
-  /// Starts copying some panels of the thread's rows. With 16-byte alignment by `cp.async`; else by loads of single
-  /// numbers, which are done when it returns.
+  /// Where rows go: panels of their latent part, from column `firstColumn` on, and their rope part, if it is wanted.
+  struct Target {
+    let latent: SharedTile<Element>
+    let firstColumn: Value<U32>
+    let rope: SharedTile<Element>?
+  }
+
+  /// Starts copying the thread's rows. With 16-byte alignment by `cp.async`; else by loads of single numbers, which are
+  /// done when it returns: loops over rows and panels, since what is seldom needed is not worth many instructions.
   ///
-  /// `source` records where row `index` of the thread's is copied from, just before that is done.
+  /// `source` records where row `index` of the thread's is copied from, just before that is done, and `sourceOfRow` where a
+  /// row that is known when the kernel runs is.
   func start(
-    to tile: SharedTile<Element>, panels: [Int], isAligned: Value<Pred>, source: (_ index: Int) -> Source
+    to target: Target, isAligned: Value<Pred>, source: (_ index: Int) -> Source,
+    sourceOfRow: (_ row: Value<S32>) -> Source
   ) {
-    let target = tile.element(row: firstRow, column: column)
+    let latent = target.latent.pointer + offset
+    let rope = target.rope.map { $0.pointer + offset }
+    let firstColumn = k.let("first_column", target.firstColumn + column)
+    let rowStep = 16 * target.latent.swizzle.span
     k.if(
       isAligned, isUniform: true,
       {
         for index in 0..<Self.rowsOfThread {
           let source = source(index)
           let byteCount = k.select(source.isThere, Value<U32>(16), 0)
-          for panel in panels {
+          let numbers = source.latent + firstColumn
+          for panel in 0..<target.latent.panelCount {
+            let place = latent.advanced(byBytes: panel * target.latent.panelByteCount + index * rowStep)
+            k.copyAsync(from: numbers + 64 * panel, to: place, byteCount: 16, onlyBytes: byteCount)
+          }
+          if let rope, let start = source.rope {
             k.copyAsync(
-              from: place(source, panel), to: place(target, tile, panel: panel, row: index), byteCount: 16,
+              from: start + column, to: rope.advanced(byBytes: index * rowStep), byteCount: 16,
               onlyBytes: byteCount)
           }
         }
       },
       else: {
-        for index in 0..<Self.rowsOfThread {
-          copyNumbers(source(index), to: place(target, tile, panel: 0, row: index), tile, panels)
+        k.for(0..<Self.rowsOfThread, name: "row", unroll: .never) { index in
+          let source = sourceOfRow(firstRow.to(S32.self) + index * 16)
+          let row = index * (rowStep / Element.byteCount)
+          k.for(0..<target.latent.panelCount, name: "panel", unroll: .never) { panel in
+            copyNumbers(
+              from: source.latent + firstColumn + panel * 64, source.isThere,
+              to: latent + row + panel * (target.latent.panelByteCount / Element.byteCount))
+          }
+          if let rope, let start = source.rope {
+            copyNumbers(from: start + column, source.isThere, to: rope + row)
+          }
         }
       })
-  }
-
-  private func place(_ source: Source, _ panel: Int) -> Pointer<U16, Global> {
-    let latentPanels = HopperKernels.latentWidth / 64
-    let start = panel < latentPanels ? source.latent + 64 * panel : source.rope ?? source.latent
-    return start + column
-  }
-
-  /// Rows 16 apart have the same swizzle.
-  private func place(
-    _ target: Pointer<Element, Shared>, _ tile: SharedTile<Element>, panel: Int, row: Int
-  ) -> Pointer<Element, Shared> {
-    target.advanced(byBytes: panel * tile.panelByteCount + row * 16 * tile.swizzle.span)
-  }
-
-  /// A loop over panels: the slow way is not worth many instructions.
-  private func copyNumbers(
-    _ source: Source, to target: Pointer<Element, Shared>, _ tile: SharedTile<Element>, _ panels: [Int]
-  ) {
-    let latentPanels = panels.filter { $0 < HopperKernels.latentWidth / 64 }
-    k.for(latentPanels[0]..<latentPanels[0] + latentPanels.count, name: "panel", unroll: .never) { panel in
-      let numbers = source.latent + (panel * 64 + column.to(S32.self))
-      copyNumbers(from: numbers, source.isThere, to: target + panel * (tile.panelByteCount / 2))
-    }
-    for panel in panels where panel >= HopperKernels.latentWidth / 64 {
-      copyNumbers(
-        from: place(source, panel), source.isThere, to: place(target, tile, panel: panel, row: 0))
-    }
   }
 
   private func copyNumbers(

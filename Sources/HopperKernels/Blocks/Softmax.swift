@@ -122,8 +122,10 @@ struct Softmax {
 
   /// Writes the maxima of the 64 rows for the other warpgroup.
   func publish(_ values: [Value<F32>], to memory: Pointer<F32, Shared>) {
+    // What is computed under a predicate keeps a register for those who do not compute it.
+    let places = (0..<2).map { memory + row($0) }
     k.when(isFirstOfRow) {
-      for index in 0..<2 { memory[row(index)] = values[index] }
+      for index in 0..<2 { k.store(values[index], to: places[index]) }
     }
   }
 

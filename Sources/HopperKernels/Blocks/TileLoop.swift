@@ -38,20 +38,15 @@ struct TileLoop {
   func forEachBeforeNext(
     of piece: LoadedPiece, _ body: (_ side: Int, _ start: Value<S32>, _ hasNext: Bool) -> Void
   ) {
-    // All but the last tile, or the last two. Where products may be pending or not, `ptxas` waits.
-    let lastPair = k.let("last_pair", (piece.tileCount - 1) / 2 * 2)
-    forEachGroup(below: lastPair) { tile in
+    // The last tile stands apart: where products may be pending or not, `ptxas` waits.
+    let last = k.let("last_tile", piece.tileCount - 1)
+    forEachGroup(below: last) { tile in
       let start = k.let("tile_start", firstKey(of: tile, piece))
       body(0, start, true)
-      body(1, start + HopperKernels.tileRows, true)
+      k.if(tile + 1 < last, isUniform: true) { body(1, start + HopperKernels.tileRows, true) }
     }
-    let start = k.let("last_start", firstKey(of: lastPair, piece))
-    k.if(
-      lastPair + 1 < piece.tileCount, isUniform: true,
-      {
-        body(0, start, true)
-        body(1, start + HopperKernels.tileRows, false)
-      }, else: { body(0, start, false) })
+    let start = k.let("last_start", firstKey(of: last, piece))
+    k.if(last % 2 == 0, isUniform: true, { body(0, start, false) }, else: { body(1, start, false) })
   }
 
   private func firstKey(of tile: Value<S32>, _ piece: LoadedPiece) -> Value<S32> {

@@ -33,18 +33,21 @@ struct DecodeParts<Element: DecodeElement> {
   /// Records what the warpgroups do: the first two hold half of the output each, the left columns and the right, and
   /// merge in the end; the last one loads.
   ///
+  /// The code comes in the order in which it is needed: the first 64 KB of a kernel's are in the instruction cache when it is
+  /// launched, and what is merged in the end comes last.
+  ///
   /// `hold` is what a warpgroup does for the block's pieces; `computeScores` what one beside them does, which the pipeline
   /// has registers for.
   func record(
-    holders name: String, computeScores: (() -> Void)? = nil, hold: @escaping (_ half: Int) -> Void
+    holders name: String, computeScores: (() -> Void)? = nil, hold: @escaping (_ half: Value<U32>) -> Void
   ) {
     let registers = variant.parameters.registers
     memory.setUp(k)
     k.warpgroups { roles in
-      roles.warpgroups(0..<2, name, registers: budget(registers.holders)) { half in
-        k.if(half == 0, isUniform: true, { hold(0) }, else: { hold(1) })
+      roles.warpgroup(computeScores == nil ? 2 : 3, "load", registers: budget(registers.loader)) {
+        Loader(k, call, memory, variant, boxes: boxes).run()
+        fetchMergeJobs()
         k.launchDependents()
-        mergeInPlace()
       }
       if let computeScores, let count = registers.scores {
         roles.warpgroup(2, "scores", registers: budget(count)) {
@@ -52,10 +55,10 @@ struct DecodeParts<Element: DecodeElement> {
           k.launchDependents()
         }
       }
-      roles.warpgroup(computeScores == nil ? 2 : 3, "load", registers: budget(registers.loader)) {
-        Loader(k, call, memory, variant, boxes: boxes).run()
-        fetchMergeJobs()
+      roles.warpgroups(0..<2, name, registers: budget(registers.holders)) { half in
+        hold(half)
         k.launchDependents()
+        mergeInPlace()
       }
     }
     memory.pair?.leave()
@@ -72,9 +75,8 @@ struct DecodeParts<Element: DecodeElement> {
       let offsets = call[fields.mergeOffsets] + k.blockIndex()
       let (first, end) = (k.load(offsets, isReadOnly: true), k.load(offsets + 1, isReadOnly: true))
       let job = k.let("job", first + (k.threadIndex() % 128).to(S32.self))
-      k.when(job < end) {
-        k.prefetch(call[fields.mergeJobs] + job * MergeRecord.wordCount, to: .l2)
-      }
+      let place = call[fields.mergeJobs] + job * MergeRecord.wordCount
+      k.when(job < end) { k.prefetch(place, to: .l2) }
     }
   }
 

@@ -125,7 +125,7 @@ private struct ScoreKeeper<Element: DecodeElement> {
   }
 }
 
-/// What one of the two warpgroups does that add up values.
+/// What each of the two warpgroups does that add up values.
 private struct ValueAdder<Element: DecodeElement> {
   let k: KernelBuilder
   let call: ParameterStruct
@@ -133,34 +133,35 @@ private struct ValueAdder<Element: DecodeElement> {
   let tiles: TileLoop
   let holder: OutputHolder<Element>
 
-  init(_ parts: DecodeParts<Element>, half: Int) {
+  init(_ parts: DecodeParts<Element>, half: Value<U32>) {
     k = parts.k
     call = parts.call
     memory = parts.memory
     tiles = parts.tiles
-    // For one instruction `ptxas` grants no more registers than each of 512 threads begins with.
-    holder = OutputHolder(parts, half: half, columnsOfProduct: 128)
+    holder = OutputHolder(parts, half: half)
   }
 
   func run() {
-    let (softmax, valueProduct) = (holder.softmax, holder.valueProduct)
+    let softmax = holder.softmax
     forEachPiece(k, call) { piece in
       softmax.reset()
-      valueProduct.output.fill(0)
-      tiles.forEach(of: piece) { side, _ in
-        k.region("values") {
-          k.syncThreads(
-            NamedBarrier.ofTile(side), count: FourWarpgroupPipeline<Element>.meetingThreadCount)
-          let corrections = softmax.raise(to: softmax.published(in: memory.maxima + 64 * side))
-          let sums = softmax.published(in: FourWarpgroupPipeline.sums(memory, side))
-          for index in sums.indices { softmax.sums[index] = sums[index] }
-          valueProduct.rescale(by: corrections)
-          valueProduct.startShared(tile: side)
-          k.waitProducts(pending: 0)
-          holder.release(tile: side)
-        }
-      }
+      holder.output.fill(0)
+      tiles.forEach(of: piece) { side, _ in k.region("values") { add(tile: side) } }
       holder.write(piece, weights: (0..<2).map { softmax.sums[$0] })
     }
+  }
+
+  private func add(tile side: Int) {
+    let softmax = holder.softmax
+    k.syncThreads(NamedBarrier.ofTile(side), count: FourWarpgroupPipeline<Element>.meetingThreadCount)
+    let corrections = softmax.raise(to: softmax.published(in: memory.maxima + 64 * side))
+    let sums = softmax.published(in: FourWarpgroupPipeline.sums(memory, side))
+    for index in sums.indices { softmax.sums[index] = sums[index] }
+    // For one instruction `ptxas` grants no more registers than each of 512 threads begins with.
+    let valueProduct = holder.valueProduct(columnsOfProduct: 128)
+    valueProduct.rescale(by: corrections)
+    valueProduct.startShared(tile: side)
+    k.waitProducts(pending: 0)
+    holder.release(tile: side)
   }
 }

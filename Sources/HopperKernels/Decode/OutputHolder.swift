@@ -1,19 +1,22 @@
 import PTX
 
 /// What a warpgroup that holds half of the output is put together from.
+///
+/// Both run the same code wherever they can: instructions come slowly where they are not in the caches, which hold 32 and
+/// 128 KB of them.
 struct OutputHolder<Element: DecodeElement> {
   private let k: KernelBuilder
   private let call: ParameterStruct
   private let memory: DecodeMemory<Element>
   /// Which of the two it is: 0 has the left columns.
-  private let half: Int
+  let half: Value<U32>
   let thread: Value<U32>
   private let isFirstLane: Value<Pred>
   let softmax: Softmax
-  let valueProduct: ValueProduct<Element>
+  let output: Fragment<F32>
   private let epilogue: Epilogue<Element>
 
-  init(_ parts: DecodeParts<Element>, half: Int, columnsOfProduct: Int = 256) {
+  init(_ parts: DecodeParts<Element>, half: Value<U32>) {
     k = parts.k
     call = parts.call
     memory = parts.memory
@@ -21,11 +24,9 @@ struct OutputHolder<Element: DecodeElement> {
     thread = k.let("consumer_thread", k.threadIndex() % 128)
     isFirstLane = k.let("is_first_lane", thread % 32 == 0)
     softmax = Softmax(k, thread: thread)
-    let output = k.fragment("output", F32.self, count: 128)
-    valueProduct = ValueProduct(
-      k: k, memory: memory, side: half, output: output, columnsOfProduct: columnsOfProduct)
+    output = k.fragment("output", F32.self, count: 128)
     epilogue = Epilogue(
-      k: k, call: call, memory: memory, side: half, softmax: softmax, output: output,
+      k: k, call: call, memory: memory, half: half, softmax: softmax, output: output,
       turn: k.variable("turn", 0))
   }
 
@@ -34,10 +35,15 @@ struct OutputHolder<Element: DecodeElement> {
   func computePieces(_ multiply: (LoadedPiece) -> Void) {
     forEachPiece(k, call) { piece in
       softmax.start(piece, call)
-      valueProduct.output.fill(0)
+      output.fill(0)
       k.if(piece.tileCount > 0, isUniform: true) { multiply(piece) }
       write(piece, weights: epilogue.totals())
     }
+  }
+
+  /// What the warpgroup adds up.
+  func valueProduct(columnsOfProduct: Int = 256) -> ValueProduct<Element> {
+    ValueProduct(k: k, memory: memory, half: half, output: output, columnsOfProduct: columnsOfProduct)
   }
 
   /// Writes a piece's results, with the sums of probabilities of the thread's rows.

@@ -91,10 +91,10 @@ extension DecodeVariant.Pipeline {
     switch self {
     case .twoWarpgroups:
       PipelineParameters(
-        registers: .init(holders: 224, loader: 56), probabilities: .deferred, keyStages: 2, unroll: 1)
+        registers: .init(holders: 216, loader: 72), probabilities: .deferred, keyStages: 2, unroll: 1)
     case .threeWarpgroups:
       PipelineParameters(
-        registers: .init(holders: 224, loader: 56), probabilities: .immediate, keyStages: 2, unroll: 1)
+        registers: .init(holders: 216, loader: 72), probabilities: .immediate, keyStages: 2, unroll: 1)
     case .fourWarpgroups:
       PipelineParameters(
         registers: .init(holders: 168, scores: 112, loader: 64), probabilities: .immediate, keyStages: 2,
@@ -128,8 +128,8 @@ extension DecodeVariant.Pipeline {
   /// Those that `ptxas` makes do with: `mla kernels check --registers` says of others what spills.
   private var registerSplits: [PipelineTuning.Registers] {
     switch self {
-    case .twoWarpgroups: [.init(holders: 216, loader: 72), .init(holders: 208, loader: 88)]
-    case .threeWarpgroups: [.init(holders: 224, loader: 48)]
+    case .twoWarpgroups: [.init(holders: 208, loader: 88), .init(holders: 200, loader: 104)]
+    case .threeWarpgroups: [.init(holders: 208, loader: 88)]
     case .fourWarpgroups:
       [.init(holders: 160, scores: 128, loader: 64), .init(holders: 176, scores: 96, loader: 64)]
     }

@@ -22,45 +22,39 @@ struct ThreeWarpgroupPipeline<Element: DecodeElement> {
   }
 }
 
-/// What one of the two warpgroups does.
+/// What each of the two warpgroups does that compute.
 private struct Consumer<Element: DecodeElement> {
   let k: KernelBuilder
   let call: ParameterStruct
   let memory: DecodeMemory<Element>
-  /// Which of the two it is: 0 has the first keys and the left columns.
-  let half: Int
   let tiles: TileLoop
   /// When the other's probabilities are waited for.
   let handsOn: PipelineTuning.Probabilities
   let holder: OutputHolder<Element>
   let queries: QueryReader<Element>
   let scores: Fragment<F32>
-  /// Of all places of tiles.
-  let scoreProducts: [ScoreProduct<Element>]
+  let panelCount: Int
   /// Parities of the phases in which the tiles are there.
   let keysPhases: [Mutable<U32>]
 
   var softmax: Softmax { holder.softmax }
-  var valueProduct: ValueProduct<Element> { holder.valueProduct }
+  var valueProduct: ValueProduct<Element> { holder.valueProduct() }
 
   /// Keys of a tile that a warpgroup has.
   private static var keyCount: Int { HopperKernels.tileRows / 2 }
+  /// The first of them.
+  private var firstKey: Value<U32> { holder.half * Value(Self.keyCount) }
 
-  init(_ parts: DecodeParts<Element>, half: Int) {
+  init(_ parts: DecodeParts<Element>, half: Value<U32>) {
     k = parts.k
     call = parts.call
     memory = parts.memory
-    self.half = half
     tiles = parts.tiles
     handsOn = parts.variant.parameters.probabilities
     holder = OutputHolder(parts, half: half)
     queries = QueryReader(parts, thread: holder.thread)
     scores = k.fragment("scores", F32.self, count: Self.keyCount / 2)
-    scoreProducts = (0..<tiles.stages).map { side in
-      ScoreProduct(
-        k: parts.k, memory: parts.memory, side: side, panelCount: parts.variant.panelCount,
-        firstKey: Self.keyCount * half)
-    }
+    panelCount = parts.variant.panelCount
     keysPhases = ["even", "odd"].prefix(tiles.stages).map { parts.k.variable("\($0)_phase", 0) }
   }
 
@@ -135,7 +129,8 @@ private struct Consumer<Element: DecodeElement> {
 
   private func startScores(_ side: Int) {
     k.region("scores") {
-      scoreProducts[side].start(scores, phase: keysPhases[side].value)
+      ScoreProduct(k: k, memory: memory, side: side, panelCount: panelCount, half: holder.half)
+        .start(scores, phase: keysPhases[side].value)
       keysPhases[side] ^= 1
     }
   }
@@ -150,10 +145,10 @@ private struct Consumer<Element: DecodeElement> {
   /// finds in shared memory.
   private func maximaOfKeys(_ start: Value<S32>, _ firstUnseen: Value<S32>) -> [Value<F32>] {
     softmax.scale(
-      scores, by: call[CallLayout.standard.scoreScale], tileStart: start + Self.keyCount * half,
+      scores, by: call[CallLayout.standard.scoreScale], tileStart: start + firstKey.to(S32.self),
       firstUnseen: firstUnseen)
     let ofKeys = softmax.rowMaxima(scores)
-    softmax.publish(ofKeys, to: memory.maxima + 64 * half)
+    softmax.publish(ofKeys, to: memory.maxima + holder.half * 64)
     return ofKeys
   }
 
@@ -164,12 +159,12 @@ private struct Consumer<Element: DecodeElement> {
   ) {
     // From here on nobody reads the tile's ninth panel as keys.
     k.syncThreads(NamedBarrier.maxima, count: 256)
-    let ofOthers = softmax.published(in: memory.maxima + 64 * (1 - half))
+    let ofOthers = softmax.published(in: memory.maxima + (64 - holder.half * 64))
     let raised = softmax.raise(
       to: (0..<2).map { k.max(k.max(ofKeys[$0], ofOthers[$0]), softmax.maxima[$0]) })
     corrections.assign(raised)
     let probabilities = softmax.probabilities(scores, as: Element.Pair.self)
-    memory.store(k, probabilities, tile: side, firstKey: Self.keyCount * half, thread: holder.thread)
+    memory.store(k, probabilities, tile: side, firstKey: firstKey, thread: holder.thread)
   }
 
   /// Waits until the other's are there too.

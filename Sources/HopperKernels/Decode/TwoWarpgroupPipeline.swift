@@ -20,58 +20,73 @@ struct TwoWarpgroupPipeline<Element: DecodeElement> {
   let parts: DecodeParts<Element>
 
   func record() {
-    parts.record(holders: "multiply") { Consumer(parts, side: $0).run() }
+    parts.record(holders: "multiply") { Consumer(parts, half: $0).run() }
   }
 }
 
-/// What one of the two warpgroups does.
+/// What each of the two warpgroups does.
 private struct Consumer<Element: DecodeElement> {
   let k: KernelBuilder
   let call: ParameterStruct
   let memory: DecodeMemory<Element>
-  /// Which of the two it is: 0 has the even tiles and the left columns.
-  let side: Int
+  /// Which of the two is recorded: 0 has the even tiles and the left columns.
+  private(set) var side = 0
   let tiles: TileLoop
   /// When the other is told of probabilities.
   let handsOn: PipelineTuning.Probabilities
   let holder: OutputHolder<Element>
   let queries: QueryReader<Element>
   let scores: Fragment<F32>
-  let scoreProduct: ScoreProduct<Element>
-  let exchange: ProbabilityExchange<Element>
+  let panelCount: Int
   /// Parity of the phase in which the warpgroup's own tile is there.
   let keysPhase: Mutable<U32>
 
   var softmax: Softmax { holder.softmax }
-  var valueProduct: ValueProduct<Element> { holder.valueProduct }
+  var valueProduct: ValueProduct<Element> { holder.valueProduct() }
+  var scoreProduct: ScoreProduct<Element> {
+    ScoreProduct(k: k, memory: memory, side: side, panelCount: panelCount)
+  }
+  var exchange: ProbabilityExchange<Element> {
+    ProbabilityExchange(k: k, memory: memory, side: side, thread: holder.thread)
+  }
 
-  init(_ parts: DecodeParts<Element>, side: Int) {
+  init(_ parts: DecodeParts<Element>, half: Value<U32>) {
     k = parts.k
     call = parts.call
     memory = parts.memory
-    self.side = side
     tiles = parts.tiles
     handsOn = parts.variant.parameters.probabilities
-    holder = OutputHolder(parts, half: side)
+    holder = OutputHolder(parts, half: half)
     queries = QueryReader(parts, thread: holder.thread)
     scores = k.fragment("scores", F32.self, count: 32)
-    scoreProduct = ScoreProduct(k: k, memory: memory, side: side, panelCount: parts.variant.panelCount)
-    exchange = ProbabilityExchange(k: k, memory: memory, side: side, thread: holder.thread)
+    panelCount = parts.variant.panelCount
     keysPhase = k.variable("keys_phase", 0)
   }
 
   func run() {
     holder.computePieces { piece in
       queries.read(piece) { firstUnseen in
-        tiles.forEachGroup(below: piece.tileCount) { tile in
-          let start = k.let("tile_start", piece.keyStart + tile * HopperKernels.tileRows)
-          let hasOdd = k.let("has_odd", tile + 1 < piece.tileCount)
-          if side == 0 {
-            multiplyEven(start, hasOdd, firstUnseen)
-          } else {
-            multiplyOdd(start + HopperKernels.tileRows, hasOdd, firstUnseen)
-          }
-        }
+        k.if(
+          holder.half == 0, isUniform: true, { ofSide(0).multiply(piece, firstUnseen) },
+          else: { ofSide(1).multiply(piece, firstUnseen) })
+      }
+    }
+  }
+
+  private func ofSide(_ side: Int) -> Consumer {
+    var consumer = self
+    consumer.side = side
+    return consumer
+  }
+
+  private func multiply(_ piece: LoadedPiece, _ firstUnseen: Value<S32>) {
+    tiles.forEachGroup(below: piece.tileCount) { tile in
+      let start = k.let("tile_start", piece.keyStart + tile * HopperKernels.tileRows)
+      let hasOdd = k.let("has_odd", tile + 1 < piece.tileCount)
+      if side == 0 {
+        multiplyEven(start, hasOdd, firstUnseen)
+      } else {
+        multiplyOdd(start + HopperKernels.tileRows, hasOdd, firstUnseen)
       }
     }
   }
@@ -158,7 +173,7 @@ private struct Consumer<Element: DecodeElement> {
   private func startOwn(_ probabilities: [[Value<Element.Pair>]], _ corrections: [Value<F32>]) {
     k.region("values") {
       valueProduct.rescale(by: corrections)
-      valueProduct.start(probabilities)
+      valueProduct.start(probabilities, tile: side)
     }
   }
 
@@ -173,7 +188,7 @@ private struct Consumer<Element: DecodeElement> {
   private func startOther(_ corrections: [Value<F32>]) {
     k.region("values_of_other") {
       valueProduct.rescale(by: corrections)
-      valueProduct.startOther()
+      valueProduct.startShared(tile: 1 - side)
     }
   }
 

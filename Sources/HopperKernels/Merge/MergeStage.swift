@@ -24,14 +24,12 @@ struct MergeStage<Element: DecodeElement> {
       let partials = PartialRows(k, call)
       k.for("job", from: first, to: end, isUniform: true) { index in
         let job = LoadedJob(k, call, index)
-        for format in StorageFormat.allCases {
-          k.if(partials.format == Value(Int(format.rawValue)), isUniform: true) {
-            let threads = MergeThreads(k, job, format, threadCount: threadCount)
-            k.if(
-              job.way == Value(Int(MergeRecord.Way.sharedMemory.rawValue)), isUniform: true,
-              { mergeInSharedMemory(job, partials, format, threads) },
-              else: { mergeInRegisters(job, partials, format, threads) })
-          }
+        HopperKernels.forEachFormat(k, partials.format, of: StorageFormat.allCases) { format in
+          let threads = MergeThreads(k, job, format, threadCount: threadCount)
+          k.if(
+            job.way == Value(Int(MergeRecord.Way.sharedMemory.rawValue)), isUniform: true,
+            { mergeInSharedMemory(job, partials, format, threads) },
+            else: { mergeInRegisters(job, partials, format, threads) })
         }
       }
     }
@@ -67,8 +65,9 @@ struct MergeStage<Element: DecodeElement> {
     let words = k.fragment("words", B32.self, count: 4)
     words.fill(0)
     let place = format.place(partials.row(partial, format), column, k).reinterpreted(as: B32.self)
+    let lsePlace = partials.lse(partial)
     k.when(piece < job.partialCount) {
-      lse.set(k.load(partials.lse(partial)))
+      lse.set(k.load(lsePlace))
       let loaded = k.load(place, count: 4)
       for index in words.indices { words[index] = loaded[index] }
     }
