@@ -20,13 +20,13 @@ extension FittedCosts {
       device: "h800", sharing: .cluster, perPiece: 6189.2, perKeyTile: 1872.1, perPartialRow: 32.1,
       secondStage: 0.0),
     FittedCosts(
-      device: "h200", sharing: .none, perPiece: 5216.6, perKeyTile: 2265.8, perPartialRow: 65.6,
+      device: "h200", sharing: .none, perPiece: 5206.9, perKeyTile: 2328.8, perPartialRow: 103.1,
       secondStage: 0.0),
     FittedCosts(
-      device: "h200", sharing: .l2, perPiece: 5980.5, perKeyTile: 1750.8, perPartialRow: 72.9,
+      device: "h200", sharing: .l2, perPiece: 5434.4, perKeyTile: 1733.1, perPartialRow: 101.9,
       secondStage: 0.0),
     FittedCosts(
-      device: "h200", sharing: .cluster, perPiece: 5819.6, perKeyTile: 1872.8, perPartialRow: 36.9,
+      device: "h200", sharing: .cluster, perPiece: 5543.6, perKeyTile: 1753.4, perPartialRow: 55.1,
       secondStage: 0.0),
     FittedCosts(
       device: "h20", sharing: .none, perPiece: 4558.7, perKeyTile: 4425.6, perPartialRow: 64.3,
