@@ -63,7 +63,6 @@ struct Epilogue<Element: DecodeElement> {
     turn ^= 1
     return (0..<2).map { mine[$0] + others[$0] }
   }
-
 }
 
 /// Where a row of results is written, to the output or as a partial: one code for both.
