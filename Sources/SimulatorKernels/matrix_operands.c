@@ -69,14 +69,31 @@ SIM_INLINE void element(sim_matrix_type type, lanes16 *d, const words16 *word, i
   }
 }
 
-// The elements of word `word` of 16 rows: d[k][row], for its few k.
-SIM_INLINE void unpack(sim_matrix_type type, const words16 *bits, int word, uint32_t sign, float *d, int pitch) {
+// Columns of B lie next to each other. Of A each row's number is there four times.
+SIM_INLINE void put(float *d, const lanes16 *values, int is_b) {
+  if (is_b) {
+    memcpy(d, values, sizeof *values);
+    return;
+  }
+  lanes16 v = *values;
+  lanes16 spread[4] = {
+      __builtin_shufflevector(v, v, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3),
+      __builtin_shufflevector(v, v, 4, 4, 4, 4, 5, 5, 5, 5, 6, 6, 6, 6, 7, 7, 7, 7),
+      __builtin_shufflevector(v, v, 8, 8, 8, 8, 9, 9, 9, 9, 10, 10, 10, 10, 11, 11, 11, 11),
+      __builtin_shufflevector(v, v, 12, 12, 12, 12, 13, 13, 13, 13, 14, 14, 14, 14, 15, 15, 15, 15),
+  };
+  memcpy(d, spread, sizeof spread);
+}
+
+// The elements of word `word` of 16 rows or columns: d[k], for its few k.
+SIM_INLINE void unpack(
+    sim_matrix_type type, const words16 *bits, int word, int is_b, uint32_t sign, float *d, int pitch) {
   int count = elements_of_word(type);
   for (int index = 0; index < count; index++) {
     lanes16 values;
     element(type, &values, bits, index);
     values = (lanes16)((words16)values ^ sign);
-    memcpy(d + (word * count + index) * pitch, &values, sizeof values);
+    put(d + (word * count + index) * pitch, &values, is_b);
   }
 }
 
@@ -86,21 +103,8 @@ SIM_INLINE const uint8_t *place(const sim_tile *tile, uint32_t line, uint32_t un
   return tile->memory + swizzled_place(tile, line, unit);
 }
 
-// Words of 16 rows: d[word][row] of words at rows[row][unit][word % 4].
-SIM_INLINE void transpose(const uint8_t *const rows[16][2], words16 *d) {
-  // Rows j and j + 8 in one vector.
-  words16 v[8];
-  for (int j = 0; j < 8; j++) {
-    words4 parts[4];
-    memcpy(&parts[0], rows[j][0], 16);
-    memcpy(&parts[1], rows[j][1], 16);
-    memcpy(&parts[2], rows[j + 8][0], 16);
-    memcpy(&parts[3], rows[j + 8][1], 16);
-    v[j] = __builtin_shufflevector(
-        __builtin_shufflevector(parts[0], parts[1], 0, 1, 2, 3, 4, 5, 6, 7),
-        __builtin_shufflevector(parts[2], parts[3], 0, 1, 2, 3, 4, 5, 6, 7), 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,
-        13, 14, 15);
-  }
+// Words of 16 rows: d[word][row]. Rows j and j + 8 are in v[j].
+SIM_INLINE void transpose(const words16 *v, words16 *d) {
   // Within 16 bytes, words of four rows change places with their numbers.
   words16 t[8];
   for (int four = 0; four < 8; four += 4) {
@@ -129,26 +133,45 @@ SIM_INLINE void transpose(const uint8_t *const rows[16][2], words16 *d) {
 // Columns of a group of eight: the even ones first.
 SIM_INLINE uint32_t packed_column(uint32_t place) { return place < 4 ? 2 * place : 2 * place - 7; }
 
+// Both units of 16 bytes of a row that is contiguous along K.
+SIM_INLINE void read_row(const sim_tile *tile, uint32_t address, words4 *units) {
+  uint32_t across = tile->swizzle == 0 ? tile->leading : 16;
+  memcpy(&units[0], tile->memory + swizzled(tile, address), 16);
+  memcpy(&units[1], tile->memory + swizzled(tile, address + across), 16);
+}
+
+// Two groups of eight such rows, one behind the other, or columns of B, the even ones first.
+SIM_INLINE void read_groups(const sim_tile *tile, const uint32_t *groups, int is_b, words16 *d) {
+  uint32_t span = tile->swizzle == 0 ? 16 : (uint32_t)tile->swizzle;
+  for (uint32_t j = 0; j < 8; j++) {
+    uint32_t row = (is_b ? packed_column(j) : j) * span;
+    words4 units[4];
+    read_row(tile, groups[0] + row, &units[0]);
+    read_row(tile, groups[1] + row, &units[2]);
+    d[j] = __builtin_shufflevector(
+        __builtin_shufflevector(units[0], units[1], 0, 1, 2, 3, 4, 5, 6, 7),
+        __builtin_shufflevector(units[2], units[3], 0, 1, 2, 3, 4, 5, 6, 7), 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,
+        13, 14, 15);
+  }
+}
+
 SIM_INLINE void read_k_major(
-    sim_matrix_type type, const sim_tile *tile, int first_row, int row_count, int packs, uint32_t sign, float *d,
+    sim_matrix_type type, const sim_tile *tile, int first_row, int row_count, int is_b, uint32_t sign, float *d,
     int pitch) {
   for (int block = 0; block < row_count; block += 16) {
-    const uint8_t *rows[16][2];
-    for (uint32_t row = 0; row < 16; row++) {
-      uint32_t line = (uint32_t)(first_row + block) + row / 8 * 8 + (packs ? packed_column(row % 8) : row % 8);
-      // The rows that fill up an odd group of eight are read from the first.
-      if (row >= 8 && block + 8 >= row_count) line -= 8;
-      for (uint32_t unit = 0; unit < 2; unit++) rows[row][unit] = place(tile, line, unit);
-    }
-    words16 words[WORDS];
+    uint32_t group = tile->start + (uint32_t)(first_row + block) / 8 * tile->stride;
+    // The rows that fill up an odd group of eight are read from the first.
+    uint32_t groups[2] = {group, block + 8 < row_count ? group + tile->stride : group};
+    words16 rows[8], words[WORDS];
+    read_groups(tile, groups, is_b, rows);
     transpose(rows, words);
-    for (int word = 0; word < WORDS; word++) unpack(type, &words[word], word, sign, d + block, pitch);
+    for (int word = 0; word < WORDS; word++) unpack(type, &words[word], word, is_b, sign, d + block, pitch);
   }
 }
 
 // 16-bit elements of which 8 along M or N are contiguous.
 SIM_INLINE void read_mn_major(
-    sim_matrix_type type, const sim_tile *tile, int first_row, int row_count, int packs, uint32_t sign, float *d,
+    sim_matrix_type type, const sim_tile *tile, int first_row, int row_count, int is_b, uint32_t sign, float *d,
     int pitch) {
   int units = row_count / 8;
   for (uint32_t k = 0; k < 16; k++) {
@@ -161,12 +184,12 @@ SIM_INLINE void read_mn_major(
       words16 bits;
       memcpy(&bits, parts, sizeof bits);
       float halves[2][16];
-      unpack(type, &bits, 0, sign, halves[0], 16);
+      unpack(type, &bits, 0, 1, sign, halves[0], 16);
       lanes16 even, odd;
       memcpy(&even, halves[0], sizeof even);
       memcpy(&odd, halves[1], sizeof odd);
       lanes16 out[2];
-      if (packs) {
+      if (is_b) {
         out[0] = __builtin_shufflevector(even, odd, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
         out[1] = __builtin_shufflevector(even, odd, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
       } else {
@@ -174,21 +197,21 @@ SIM_INLINE void read_mn_major(
         out[1] = __builtin_shufflevector(even, odd, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
       }
       float *to = d + (int)k * pitch + unit * 8;
-      memcpy(to, &out[0], sizeof out[0]);
-      if (unit + 2 < units) memcpy(to + 16, &out[1], sizeof out[1]);
+      put(to, &out[0], is_b);
+      if (unit + 2 < units) put(to + 16, &out[1], is_b);
     }
   }
 }
 
 SIM_INLINE void read_tile(
-    sim_matrix_type type, const sim_tile *tile, int first_row, int row_count, int packs, uint32_t sign, float *d,
+    sim_matrix_type type, const sim_tile *tile, int first_row, int row_count, int is_b, uint32_t sign, float *d,
     int pitch) {
   if (tile->is_mn_major) {
     // Only 16-bit elements lie so.
     sim_matrix_type half = type == SIM_MATRIX_F16 ? SIM_MATRIX_F16 : SIM_MATRIX_BF16;
-    read_mn_major(half, tile, first_row, row_count, packs, sign, d, pitch);
+    read_mn_major(half, tile, first_row, row_count, is_b, sign, d, pitch);
   } else {
-    read_k_major(type, tile, first_row, row_count, packs, sign, d, pitch);
+    read_k_major(type, tile, first_row, row_count, is_b, sign, d, pitch);
   }
 }
 
@@ -206,7 +229,7 @@ SIM_INLINE void read_tile(
 
 SIM_CLONES void sim_read_a(sim_matrix_type type, const sim_tile *tile, int first_row, int negates, float *a) {
   uint32_t sign = negates ? 0x80000000 : 0;
-#define READ_A(known) read_tile(known, tile, first_row, 16, 0, sign, a, 16)
+#define READ_A(known) read_tile(known, tile, first_row, 16, 0, sign, a, 64)
   FOR_TYPE(type, READ_A)
 }
 
@@ -221,11 +244,11 @@ SIM_CLONES void sim_read_b(sim_matrix_type type, const sim_tile *tile, int colum
 // Lane l of register r holds, of row (or column) l / 4 of eight, word 4 · (r / 2) + l mod 4 of the eight of K; odd
 // registers of A are those of the other eight rows.
 SIM_INLINE void word_of_registers(
-    const uint32_t *registers, const int32_t *slots, int first, int second, int lane, int packs, words16 *word) {
+    const uint32_t *registers, const int32_t *slots, int first, int second, int lane, int is_b, words16 *word) {
   const uint32_t *rows[2] = {registers + 32 * (intptr_t)slots[first], registers + 32 * (intptr_t)slots[second]};
   uint32_t gathered[16];
   for (uint32_t row = 0; row < 16; row++) {
-    uint32_t line = packs ? packed_column(row % 8) : row % 8;
+    uint32_t line = is_b ? packed_column(row % 8) : row % 8;
     gathered[row] = rows[row / 8][4 * line + (uint32_t)lane];
   }
   memcpy(word, gathered, sizeof *word);
@@ -238,7 +261,7 @@ SIM_CLONES void sim_read_a_registers(
     for (int lane = 0; lane < 4; lane++) {
       words16 bits;
       word_of_registers(registers, slots, 2 * pair, 2 * pair + 1, lane, 0, &bits);
-#define UNPACK_A(known) unpack(known, &bits, 4 * pair + lane, sign, a, 16)
+#define UNPACK_A(known) unpack(known, &bits, 4 * pair + lane, 0, sign, a, 64)
       FOR_TYPE(type, UNPACK_A)
     }
   }
@@ -251,7 +274,7 @@ SIM_CLONES void sim_read_b_registers(
     for (int lane = 0; lane < 4; lane++) {
       words16 bits;
       word_of_registers(registers, slots, number, number, lane, 1, &bits);
-#define UNPACK_B(known) unpack(known, &bits, 4 * number + lane, 0, b, 16)
+#define UNPACK_B(known) unpack(known, &bits, 4 * number + lane, 1, 0, b, 16)
       FOR_TYPE(type, UNPACK_B)
     }
   }

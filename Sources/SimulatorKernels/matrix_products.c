@@ -20,13 +20,6 @@ SIM_INLINE void tile_four(lanes16 *d, const float *four) {
   *d = __builtin_shufflevector(once, once, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3);
 }
 
-// Each of four numbers, four times.
-SIM_INLINE void spread_four(lanes16 *d, const float *four) {
-  lanes4 once;
-  memcpy(&once, four, sizeof once);
-  *d = __builtin_shufflevector(once, once, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
-}
-
 SIM_INLINE void store_canonical(float *d, const lanes16 *sums) {
   words16 is_nan = (words16)(*sums != *sums);
   words16 bits = ((words16)*sums & ~is_nan) | (is_nan & 0x7FFFFFFF);
@@ -36,7 +29,7 @@ SIM_INLINE void store_canonical(float *d, const lanes16 *sums) {
 // Register i of a lane holds row l / 4 + 8 · (i / 2 mod 2) and column 8 · (i / 4) + 2 · (l mod 4) + i mod 2. So the 32
 // lanes of a register are 8 rows, each four times, by 4 columns of one parity, eight times.
 SIM_INLINE void sum_columns(
-    float *registers, const int32_t *slots, const lanes16 *rows, const float *b, int pitch, int depth, int adds,
+    float *registers, const int32_t *slots, const float *rows, const float *b, int pitch, int depth, int adds,
     int half, int group, int groups) {
   lanes16 sums[GROUPS][2][2];
   for (int g = 0; g < groups; g++) {
@@ -50,7 +43,9 @@ SIM_INLINE void sum_columns(
     }
   }
   for (int k = 0; k < depth; k++) {
-    lanes16 low = rows[(k * 2 + half) * 2], high = rows[(k * 2 + half) * 2 + 1];
+    lanes16 low, high;
+    memcpy(&low, rows + (k * 2 + half) * 32, sizeof low);
+    memcpy(&high, rows + (k * 2 + half) * 32 + 16, sizeof high);
     for (int g = 0; g < groups; g++) {
       for (int parity = 0; parity < 2; parity++) {
         lanes16 column;
@@ -71,19 +66,14 @@ SIM_INLINE void sum_columns(
 
 SIM_CLONES void sim_multiply(
     float *registers, const int32_t *slots, const float *a, const float *b, int columns, int depth, int adds) {
-  // Each row's number four times, eight rows in two vectors, for both halves of the 16 rows.
-  lanes16 rows[SIM_MATRIX_DEPTH * 2 * 2];
-  for (int k = 0; k < depth; k++) {
-    for (int vector = 0; vector < 4; vector++) spread_four(&rows[k * 4 + vector], a + k * 16 + vector * 4);
-  }
   int groups = columns / 8;
   int pitch = (columns + 15) & ~15;
   for (int half = 0; half < 2; half++) {
     int group = 0;
     for (; group + GROUPS <= groups; group += GROUPS) {
-      sum_columns(registers, slots, rows, b, pitch, depth, adds, half, group, GROUPS);
+      sum_columns(registers, slots, a, b, pitch, depth, adds, half, group, GROUPS);
     }
-    for (; group < groups; group++) sum_columns(registers, slots, rows, b, pitch, depth, adds, half, group, 1);
+    for (; group < groups; group++) sum_columns(registers, slots, a, b, pitch, depth, adds, half, group, 1);
   }
 }
 

@@ -18,14 +18,18 @@ SIM_INLINE uint32_t plain_place(const sim_tile *tile, uint32_t line, uint32_t un
   uint32_t row = line / 8 * tile->stride + line % 8 * span;
   // Along K an operand stays in its atom.
   if (!tile->is_mn_major) return row + unit * 16;
-  return row + unit / units * tile->leading + unit % units * 16;
+  // The count is a power of two, which the compiler does not know.
+  return row + (unit >> __builtin_ctz(units)) * tile->leading + (unit & (units - 1)) * 16;
+}
+
+// Where the swizzle puts an address; rows of its pattern are counted from where that begins.
+SIM_INLINE uint32_t swizzled(const sim_tile *tile, uint32_t address) {
+  uint32_t mask = tile->swizzle == 0 ? 0 : (uint32_t)tile->swizzle / 16 - 1;
+  return address ^ (((address >> 7) - tile->base_offset) & mask) << 4;
 }
 
 SIM_INLINE uint32_t swizzled_place(const sim_tile *tile, uint32_t line, uint32_t unit) {
-  uint32_t address = tile->start + plain_place(tile, line, unit);
-  uint32_t mask = tile->swizzle == 0 ? 0 : (uint32_t)tile->swizzle / 16 - 1;
-  // Rows of the pattern are counted from where it begins.
-  return address ^ (((address >> 7) - tile->base_offset) & mask) << 4;
+  return swizzled(tile, tile->start + plain_place(tile, line, unit));
 }
 
 #endif

@@ -9,6 +9,7 @@
   /// Of the warp, which outlives this.
   private unowned(unsafe) let clock: ProcessorClock
   private unowned(unsafe) let profile: WarpProfile
+  private let instructions: UnsafeMutablePointer<InstructionCache>
   private let scheduler: Int
   private let ready: UnsafeMutablePointer<UInt64>
   private let timing: UnsafeMutablePointer<TimedInstruction>
@@ -44,6 +45,7 @@
     lastSlot = mustIssue ? .max : end &+ Self.lead
     unsafe clock = warp.clock
     unsafe profile = warp.profile
+    unsafe instructions = warp.clock.instructions
     scheduler = warp.scheduler
     unsafe ready = frame.ready
     unsafe timing = frame.tables.timing
@@ -119,7 +121,7 @@
     let next = site / InstructionCache.lineInstructions
     guard next != line else { return false }
     line = next
-    let arrival = unsafe clock.instructions.ready(line: line, at: time)
+    let arrival = unsafe instructions.pointee.ready(line: line, at: time)
     guard arrival > time else { return false }
     wait(until: arrival, Int(StallReason.instructionFetch.rawValue))
     return true

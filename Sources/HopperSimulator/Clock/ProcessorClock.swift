@@ -29,7 +29,7 @@ import PTX
   private var globalFree: UInt64 = 0
   /// When each 64 bytes of parameters have come; 0 for those that have not been asked for.
   private var parameterArrivals = [UInt64](repeating: 0, count: 512)
-  @safe @exclusivity(unchecked) var instructions: InstructionCache
+  let instructions: UnsafeMutablePointer<InstructionCache>
   /// The number of the kernel's first instruction among all of the module.
   let firstSite: Int
   let tensor: TensorQueue
@@ -66,7 +66,8 @@ import PTX
     unsafe nextIssue = .allocate(capacity: Self.schedulerCount)
     unsafe nextIssue.initialize(repeating: 0, count: Self.schedulerCount)
     tensor = TensorQueue(device)
-    instructions = InstructionCache(device)
+    unsafe instructions = .allocate(capacity: 1)
+    unsafe instructions.initialize(to: InstructionCache(device))
     unsafe pipeFree = .allocate(capacity: Self.schedulerCount * Self.pipeCount)
     unsafe pipeFree.initialize(repeating: 0, count: Self.schedulerCount * Self.pipeCount)
     unsafe pipeBusy = .allocate(capacity: Self.pipeCount)
@@ -107,7 +108,8 @@ import PTX
     unsafe intervalsBesideProducts.deallocate()
     unsafe latencies.deallocate()
     unsafe pipeBusy.deallocate()
-    instructions.deallocate()
+    unsafe instructions.pointee.deallocate()
+    unsafe instructions.deallocate()
   }
 
   /// Takes time of the load/store unit for lines of global memory; returns when it has asked for the first: not before

@@ -2,7 +2,7 @@ import SimulatorKernels
 
 /// Memory in which an interpreter prepares the operands and sums of a product.
 @safe final class ProductMemory {
-  /// A of one warp: [k][16].
+  /// A of one warp: [k][64], each row's number four times.
   let a: UnsafeMutablePointer<Float>
   /// B of `mma.sync`: [k][16], the columns packed.
   let b: UnsafeMutablePointer<Float>
@@ -14,7 +14,7 @@ import SimulatorKernels
 
   init() {
     let depth = Int(SIM_MATRIX_DEPTH)
-    unsafe a = Self.allocate(16 * depth)
+    unsafe a = Self.allocate(64 * depth)
     unsafe b = Self.allocate(16 * depth)
     unsafe sums = Self.allocate(32 * Self.sumCount)
     unsafe slots = .allocate(capacity: Self.sumCount)

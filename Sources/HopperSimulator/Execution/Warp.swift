@@ -143,7 +143,7 @@ struct Fragment {
   /// Asynchronous work of its threads.
   var asynchronous = AsynchronousState()
   /// Products of its warpgroup.
-  let products = ProductGroups()
+  @safe @exclusivity(unchecked) var products = ProductGroups()
   /// What the hazard checks know; nil when they are off.
   var hazards: WarpHazards?
 

@@ -1,20 +1,20 @@
 import SimulatorKernels
 
 /// Products that a warp has executed, and its groups of them.
-final class ProductGroups {
+struct ProductGroups {
   /// Products that the warp has executed: the number of the next.
   private(set) var executedCount = 0
   /// For each committed group that the warp has not waited for, how many products it had executed.
-  @safe @exclusivity(unchecked) private var committed: [Int] = []
+  private var committed: [Int] = []
   /// How many products the warp has waited for.
   private(set) var waitedCount = 0
   /// Groups that it has committed, and those of them that it has waited for.
   private(set) var groupCount = 0
   var waitedGroupCount: Int { groupCount - committed.count }
 
-  func execute() { executedCount += 1 }
+  mutating func execute() { executedCount += 1 }
 
-  func commit() {
+  mutating func commit() {
     committed.append(executedCount)
     groupCount += 1
   }
@@ -25,7 +25,7 @@ final class ProductGroups {
   }
 
   /// All but the newest `count` groups have been waited for.
-  func forget(allBut count: Int) {
+  mutating func forget(allBut count: Int) {
     waitedCount = max(waitedCount, endedCount(allBut: count))
     committed.removeFirst(max(0, committed.count - count))
   }
@@ -37,17 +37,11 @@ final class ProductGroups {
 /// first does, and each warp's rows of A and D when it does itself: until the product has ended nobody may change them.
 @safe final class Warpgroup {
   /// A product that has not begun: not all warps have executed it.
-  private struct Open {
-    let statement: Int32
-    let a: UInt64?
-    let b: UInt64
-    let operand: OperandMemory
+  @safe private struct Open {
+    let first: Arrival
+    let operand: UnsafeMutablePointer<Float>
     var arrivedCount = 0
     var lastArrival: UInt64 = 0
-
-    func isSame(_ arrival: Arrival) -> Bool {
-      statement == arrival.statement && a == arrival.a && b == arrival.b
-    }
   }
 
   private let warps: ArraySlice<Warp>
@@ -57,7 +51,7 @@ final class ProductGroups {
   /// Products that have begun: the number of the first open one.
   private(set) var begunCount = 0
   /// Memory for B that no open product needs.
-  @safe @exclusivity(unchecked) private var free: [OperandMemory] = []
+  @safe @exclusivity(unchecked) private var free: [UnsafeMutablePointer<Float>] = unsafe []
   /// Products whose end is known, and when the results of those that somebody may still wait for are there.
   private(set) var endedCount = 0
   @safe @exclusivity(unchecked) private var results: [UInt64] = []
@@ -68,6 +62,11 @@ final class ProductGroups {
   init(_ warps: ArraySlice<Warp>) {
     self.warps = warps
     isComplete = warps.count == 4 && warps.allSatisfy { $0.live == .max }
+  }
+
+  deinit {
+    unsafe free.forEach { unsafe $0.deallocate() }
+    for product in open { unsafe product.operand.deallocate() }
   }
 
   /// Threads of one of its warps have exited.
@@ -91,38 +90,47 @@ final class ProductGroups {
     let a: UInt64?
     let b: UInt64
     let time: UInt64
-  }
 
-  /// Whether another warp has executed the same: then its operands have been looked at.
-  func isOpen(_ arrival: Arrival) -> Bool {
-    let place = arrival.number - begunCount
-    return place < open.count && open[place].isSame(arrival)
-  }
-
-  /// B of a product, which `read` prepares for the first warp that arrives; nil when the others have executed something
-  /// else.
-  func operand(_ arrival: Arrival, read: (OperandMemory) -> Void) -> OperandMemory? {
-    let place = arrival.number - begunCount
-    if place == open.count {
-      let memory = free.popLast() ?? OperandMemory()
-      read(memory)
-      open.append(Open(statement: arrival.statement, a: arrival.a, b: arrival.b, operand: memory))
-      return memory
+    /// Whether both are parts of one product.
+    func isAlike(_ other: Arrival) -> Bool {
+      statement == other.statement && a == other.a && b == other.b
     }
-    return open[place].isSame(arrival) ? open[place].operand : nil
   }
 
-  /// Counts a warp that has executed its part of a product. Returns when the last did, if all have.
-  func arrive(_ arrival: Arrival) -> UInt64? {
+  /// A warp's part of a product.
+  @safe struct Part {
+    /// Memory for B as products want it, [k][columns], which is the first warp's to prepare. It is valid until the next
+    /// product begins.
+    let operand: UnsafeMutablePointer<Float>
+    let isFirst: Bool
+    /// When the last of the four warps has executed the product; nil while that has not.
+    let lastArrival: UInt64?
+  }
+
+  /// Counts a warp that executes its part of a product; nil when the others have executed something else.
+  func join(_ arrival: Arrival) -> Part? {
     let place = arrival.number - begunCount
+    let isFirst = place == open.count
+    if isFirst {
+      unsafe open.append(Open(first: arrival, operand: free.popLast() ?? Self.operandMemory()))
+    } else if !open[place].first.isAlike(arrival) {
+      return nil
+    }
     open[place].arrivedCount += 1
     open[place].lastArrival = max(open[place].lastArrival, arrival.time)
-    guard open[place].arrivedCount == 4 else { return nil }
+    let product = open[place]
+    guard product.arrivedCount == 4 else {
+      return unsafe Part(operand: product.operand, isFirst: isFirst, lastArrival: nil)
+    }
     // Warps execute products in order, so this is the oldest.
-    let product = open.removeFirst()
-    free.append(product.operand)
+    open.removeFirst()
+    unsafe free.append(product.operand)
     begunCount += 1
-    return product.lastArrival
+    return unsafe Part(operand: product.operand, isFirst: isFirst, lastArrival: product.lastArrival)
+  }
+
+  private static func operandMemory() -> UnsafeMutablePointer<Float> {
+    unsafe ProductMemory.allocate(Int(SIM_MATRIX_COLUMNS) * Int(SIM_MATRIX_DEPTH))
   }
 
   // MARK: Ends
@@ -154,11 +162,4 @@ final class ProductGroups {
     return "products of its warpgroup: \(endedCount) of \(begunCount) have ended"
       + (arrived.map { ", \($0) of 4 warps have executed the next" } ?? "")
   }
-}
-
-/// B as products want it: [k][columns].
-@safe final class OperandMemory {
-  let base = unsafe ProductMemory.allocate(Int(SIM_MATRIX_COLUMNS) * Int(SIM_MATRIX_DEPTH))
-
-  deinit { unsafe base.deallocate() }
 }

@@ -31,9 +31,10 @@ extension Interpreter {
   func multiplyWarpgroup(
     _ i: DecodedInstruction, _ lanes: LaneContext, _ warp: Warp, _ place: Int
   ) throws(SimulationError) {
-    let (block, groups) = (warp.block, warp.products)
+    let block = warp.block
     let warpgroup = block.warpgroup(of: warp)
-    guard warpgroup.isWhole(for: groups.executedCount) else {
+    let number = warp.products.executedCount
+    guard warpgroup.isWhole(for: number) else {
       throw error(.badOperand("a warpgroup has four warps, of which no thread has exited"), i, warp, place)
     }
     let product = MatrixProduct(i)
@@ -42,22 +43,20 @@ extension Interpreter {
     let a = isShared ? try descriptor(i.a, i, lanes, warp, place) : nil
     let adds = lanes.predicate(i.e)
     if adds != 0 && adds != .max { throw error(.badOperand("lanes differ in scale-d"), i, warp, place) }
-    let arrival = Warpgroup.Arrival(
-      number: groups.executedCount, statement: i.statement, a: a, b: b, time: issueTime)
+    let part = warpgroup.join(
+      Warpgroup.Arrival(number: number, statement: i.statement, a: a, b: b, time: issueTime))
+    guard let part else {
+      throw error(
+        .badOperand("the warps of a warpgroup differ in instruction or descriptors"), i, warp, place)
+    }
     let bTile = unsafe OperandTile(b, memory: block.shared, isAlongRows: product.flags.contains(.isAlongN))
     let aTile = a.map {
       unsafe OperandTile($0, memory: block.shared, isAlongRows: product.flags.contains(.isAlongM))
     }
-    if !warpgroup.isOpen(arrival) {
+    if part.isFirst {
       try check(bTile, rows: product.columns, block, i, warp, place)
       if let aTile { try check(aTile, rows: 64, block, i, warp, place) }
-    }
-    let operand = warpgroup.operand(arrival) {
-      unsafe bTile.readB(product.bType, columns: product.columns, to: $0.base)
-    }
-    guard let operand else {
-      throw error(
-        .badOperand("the warps of a warpgroup differ in instruction or descriptors"), i, warp, place)
+      unsafe bTile.readB(product.bType, columns: product.columns, to: part.operand)
     }
     let slots = unsafe lanes.vectors + Int(i.extra)
     let isNegated = product.flags.contains(.negates)
@@ -70,20 +69,21 @@ extension Interpreter {
     }
     if product.sum == .f32 {
       unsafe sim_multiply(
-        lanes.floats(0), slots, products.a, operand.base, Int32(product.columns), Int32(product.depth),
+        lanes.floats(0), slots, products.a, part.operand, Int32(product.columns), Int32(product.depth),
         adds == 0 ? 0 : 1)
     } else {
       unsafe sum(
-        product, lanes, slots, operand.base, addend: adds == 0 ? nil : slots, isHalf: product.sum == .f16)
+        product, lanes, slots, part.operand, addend: adds == 0 ? nil : slots, isHalf: product.sum == .f16)
     }
     if let hazards = warp.hazards {
       let site = lanes.site(i)
-      checkProduct(a: aTile, b: bTile, columns: product.columns, site, block, warp, hazards)
+      hazards.lastProduct = site
+      if part.isFirst { checkProduct(a: aTile, b: bTile, columns: product.columns, block, warp, hazards) }
       checkProductRegisters(
         site, lanes.index, adds: adds != 0, warp.fragments[place].frame, warp, hazards)
     }
-    groups.execute()
-    guard let last = warpgroup.arrive(arrival) else { return }
+    warp.products.execute()
+    guard let last = part.lastArrival else { return }
     let rows = product.columns + (isShared ? 64 : 0)
     begin(
       TensorProduct(

@@ -205,14 +205,14 @@ final class BlockHazards {
   private(set) var arrivals = [Access?](repeating: nil, count: 16)
   /// What its warps that have exited had seen.
   var exited = Causality()
-  /// The products of each warpgroup.
-  @safe @exclusivity(unchecked) var products: [ProductHazards?]
+  /// The agent that the products of each warpgroup are; nil before there are any.
+  @safe @exclusivity(unchecked) var productAgents: [Int?]
   /// The last access of each agent of other blocks.
   var remote: [Int32: Access] = [:]
 
   init(_ block: Block) {
     shadow = SharedShadow(byteCount: block.sharedByteCount)
-    products = Array(repeating: nil, count: (block.warps.count + 3) / 4)
+    productAgents = Array(repeating: nil, count: (block.warps.count + 3) / 4)
   }
 
   /// A warp arrives at a named barrier.

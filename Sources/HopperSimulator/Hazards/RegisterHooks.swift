@@ -40,9 +40,9 @@ extension Interpreter {
   func checkProductRegisters(
     _ site: Int32, _ index: Int, adds: Bool, _ frame: Frame, _ warp: Warp, _ hazards: WarpHazards
   ) {
-    guard let state = frame.registerState, unsafe state.watch.useIndex[index] >= 0 else { return }
+    guard let state = frame.registerState, unsafe state.watch.productIndex[index] >= 0 else { return }
     let watch = state.watch
-    let use = unsafe state.use(watch.useIndex[index])
+    let use = unsafe state.use(watch.productIndex[index])
     if let register = state.unfenced(use) {
       hazards.cluster.report(
         .missingRegisterFence, hazards.access(.read, site),

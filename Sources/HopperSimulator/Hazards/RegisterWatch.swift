@@ -34,8 +34,9 @@ import PTX
     var accumulatorSet = 0
   }
 
-  /// By decoded instruction, the number of its use; -1 for none.
-  let useIndex: UnsafeMutablePointer<Int32>
+  /// By decoded instruction, the number of its use; -1 for none. The first list is looked at before each instruction, the
+  /// second when a `wgmma` is executed; only those with a guard are in both.
+  let useIndex, productIndex: UnsafeMutablePointer<Int32>
   let uses: UnsafeMutablePointer<Use>
   /// The followed registers that instructions name.
   let numbers: UnsafeMutablePointer<Int>
@@ -106,11 +107,15 @@ import PTX
       let isLast = index + 1 == decoder.code.count || decoder.code[index + 1].statement != statement
       return isLast ? useOfStatement[Int(statement)] : -1
     }
-    unsafe useIndex = UnsafeMutablePointer.copying(useOfInstruction)
+    func isProduct(_ use: Int32) -> Bool { use >= 0 && found[Int(use)].role == .product }
+    unsafe productIndex = UnsafeMutablePointer.copying(useOfInstruction.map { isProduct($0) ? $0 : -1 })
+    unsafe useIndex = UnsafeMutablePointer.copying(
+      useOfInstruction.map { isProduct($0) && found[Int($0)].guardRegister == nil ? -1 : $0 })
   }
 
   deinit {
     unsafe useIndex.deallocate()
+    unsafe productIndex.deallocate()
     unsafe uses.deallocate()
     unsafe numbers.deallocate()
   }

@@ -53,8 +53,8 @@ int sim_tile_replace(
 // How many of `count` numbers, from the first on, are equal to the first.
 int sim_equal_count(const uint32_t *words, int count);
 
-// A as the product wants it, a[k][16]: 16 rows from `first_row` on of an operand in shared memory, or of `count`
-// registers. Negated if asked for.
+// A as the product wants it, a[k][64]: 16 rows from `first_row` on of an operand in shared memory, or of `count`
+// registers, each row's number four times, for so many lanes have results of a row. Negated if asked for.
 void sim_read_a(sim_matrix_type type, const sim_tile *tile, int first_row, int negates, float *a);
 void sim_read_a_registers(
     sim_matrix_type type, const uint32_t *registers, const int32_t *slots, int count, int negates, float *a);
