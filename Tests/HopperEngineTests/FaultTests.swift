@@ -36,6 +36,11 @@ struct FaultTests {
     }
   }
 
+  private static let fenceBeforeQueries =
+    #"fence\.proxy\.async\.shared::cta;(?=\s+\.loc [^\n]*\s+xor\.b32 %queries_phase)"#
+  private static let fenceBeforeScores =
+    #"fence\.proxy\.async\.shared::cta;(?=\s+\.loc [^\n]*\s+wgmma\.fence)"#
+
   private static let faults = [
     Fault("no wait for the even tile's probabilities", places: 2, #"bar\.sync 1, 256;"#, ""),
     Fault("no wait for the odd tile's probabilities", places: 1, #"bar\.sync 2, 256;"#, ""),
@@ -55,16 +60,20 @@ struct FaultTests {
       "no proxy fence after the first rows of a tile that cp.async brings", places: 1,
       #"(cp\.async\.wait_group 1;)\s+\.loc [^\n]*\s+fence\.proxy\.async\.shared::cta;"#, "$1"),
     Fault(
-      "no proxy fence after the first rows of a tile that threads store", places: 1,
-      #"(cp\.async\.wait_group 1;)\s+\.loc [^\n]*\s+fence\.proxy\.async\.shared::cta;"#, "$1",
+      "no proxy fence after the other rows of a tile that cp.async brings", places: 1,
+      #"(cp\.async\.wait_group 0;)\s+\.loc [^\n]*\s+fence\.proxy\.async\.shared::cta;"#, "$1"),
+    Fault("no proxy fence after queries", places: 1, fenceBeforeQueries, ""),
+    Fault(
+      "no proxy fence after queries that threads store", places: 1, fenceBeforeQueries, "",
+      recipe: unalignedQueries),
+    Fault("no proxy fence after rows", places: 4, fenceBeforeScores, "", recipe: rows),
+    Fault(
+      "no proxy fence after rows that threads store", places: 4, fenceBeforeScores, "",
       recipe: unaligned(keyLength: 150)),
     Fault(
-      "no proxy fence after the only tile and the queries, which threads store", places: 3,
-      #"(cp\.async\.wait_group [01];)\s+\.loc [^\n]*\s+fence\.proxy\.async\.shared::cta;"#, "$1",
-      recipe: unaligned(keyLength: 40)),
-    Fault(
-      "no proxy fence after queries, nor after the other rows of a tile", places: 2,
-      #"(cp\.async\.wait_group 0;)\s+\.loc [^\n]*\s+fence\.proxy\.async\.shared::cta;"#, "$1"),
+      "threads arrive before their rows are there", places: 3,
+      #"cp\.async\.mbarrier\.arrive\.noinc\.shared::cta\.b64 (\[[^\]]+\]);"#,
+      "mbarrier.arrive.shared::cta.b64 _, $1;", recipe: rows),
     Fault(
       "products are not waited for", places: 7, #"wgmma\.wait_group\.sync\.aligned [01];"#, ""),
     Fault(
@@ -92,8 +101,21 @@ struct FaultTests {
     return recipe
   }()
 
-  /// Rows that are aligned to no more than their numbers. The queries are said to be there after the first two tiles, so
-  /// that their proxy fence serves for these too.
+  /// Tiles that come row by row.
+  private static let rows: CaseRecipe = {
+    var recipe = FaultTests.recipe
+    recipe.pageSize = 1
+    return recipe
+  }()
+
+  /// Queries that are aligned to no more than their numbers, and tiles in boxes.
+  private static let unalignedQueries: CaseRecipe = {
+    var recipe = CaseRecipe("unaligned queries", requests: [.init(1, 128)])
+    recipe.queryLayout.rowPadding = 7
+    return recipe
+  }()
+
+  /// Rows that are aligned to no more than their numbers, and come one by one.
   private static func unaligned(keyLength: Int) -> CaseRecipe {
     var recipe = CaseRecipe("unaligned", requests: [.init(1, keyLength)])
     recipe.queryLayout.rowPadding = 7
@@ -129,7 +151,8 @@ struct FaultTests {
   }
 
   @Test func withoutFaultNothingIsNoticed() throws {
-    for recipe in [Self.recipe, Self.unaligned(keyLength: 150), Self.pairs] {
+    for recipe in [Self.recipe, Self.rows, Self.unaligned(keyLength: 150), Self.unalignedQueries, Self.pairs]
+    {
       #expect(try outcome(recipe, BatchInvariantPolicy(chunkKeys: 4096)) { $0 } == .unnoticed)
     }
     for fault in Self.faultsOfSecondStage.suffix(2) + Self.faultsOfTunedPipelines {

@@ -102,6 +102,10 @@ extension FaultTests {
       Fault(
         "a tile is taken before it is there", places: 1, #"mov\.u32 %even_phase, 0;"#,
         "mov.u32 %even_phase, 1;", pipeline: .fourWarpgroups),
+      Fault(
+        "the issuer's warp goes on while it waits", places: 1, #"bar\.warp\.sync 4294967295;"#, "",
+        recipe: CaseRecipe("pieces of one tile", requests: Array(repeating: .init(1, 64), count: 400)),
+        pipeline: .fourWarpgroups),
     ]
     + PipelineTests.pipelines.flatMap { pipeline in
       [

@@ -29,6 +29,9 @@ struct DecodeMemory<Element: DecodeElement> {
   let rowSums: Pointer<F32, Shared>
   /// A panel of keys has been loaded: nine for each tile in flight.
   let full: MemoryBarriers
+  /// Whether all tiles are copied row by row: then nobody waits for copies to tell of them, but each thread that copies
+  /// arrives when its copies are done, once for all panels of a `KeyPart`, at the barrier of the first.
+  let copiesRows: Bool
   /// Panels may be loaded again: for each tile in flight those that its own warpgroup reads as values, and the others.
   let empty: MemoryBarriers
   let queriesFull, queriesEmpty: MemoryBarrier
@@ -41,8 +44,12 @@ struct DecodeMemory<Element: DecodeElement> {
   private let emptyOfOther: RemoteBarriers?
 
   /// `stages` places for tiles of keys.
-  init(_ k: KernelBuilder, panelCount: Int, stages: Int, readers: DecodeReaders, pair: BlockPair?) {
+  init(
+    _ k: KernelBuilder, panelCount: Int, stages: Int, readers: DecodeReaders, copiesRows: Bool,
+    pair: BlockPair?
+  ) {
     self.stages = stages
+    self.copiesRows = copiesRows
     self.readers = readers
     self.pair = pair
     queries = k.tile(Element.self, rows: 64, columns: 64 * panelCount)
@@ -84,17 +91,17 @@ struct DecodeMemory<Element: DecodeElement> {
 
   /// Sets the barriers up; all threads of the block come here.
   ///
-  /// One thread says that a panel is there; the four warps of a warpgroup say that they no longer need one, in a pair of
-  /// blocks those of both.
+  /// One thread says that a panel is there, or all that copy rows do; the four warps of a warpgroup say that they no longer
+  /// need one, in a pair of blocks those of both.
   func setUp(_ k: KernelBuilder) {
     k.if(k.threadIndex() == 0) {
-      for index in 0..<full.count { full[index].initialize(arrivals: 1) }
+      for index in 0..<full.count { full[index].initialize(arrivals: copiesRows ? 128 : 1) }
       let warps = pair == nil ? 4 : 8
       for side in 0..<stages {
         empty[Self.place(side, reader: side)].initialize(arrivals: warps)
         empty[Self.place(side, reader: 1 - side)].initialize(arrivals: warps * readers.ofProbabilities)
       }
-      queriesFull.initialize(arrivals: 1)
+      queriesFull.initialize(arrivals: 128)
       queriesEmpty.initialize(arrivals: 4 * readers.ofQueries)
       k.fenceBarrierInit()
     }

@@ -13,12 +13,15 @@ struct Epilogue<Element: DecodeElement> {
   let turn: Mutable<U32>
 
   /// Both warpgroups come here for each piece, with the sums of the thread's rows. One code serves for both rows: the second
-  /// one's numbers take the place of the first's when these are written.
+  /// one's numbers take the place of the first's once these are written.
   func write(_ piece: LoadedPiece, weights: [Value<F32>], thread: Value<U32>) {
     k.region("epilogue") {
       let registers = output.indices.filter { Softmax.rowIndex($0) == 0 }
       k.for(0..<2, name: "row_of_thread", unroll: .never) { index in
         let isFirst = k.let("is_first_row", index == 0)
+        k.if(!isFirst, isUniform: true) {
+          for register in registers { output[register] = output[register + 2] }
+        }
         let weight = k.let("weight", k.select(isFirst, weights[0], weights[1]))
         let inverse = k.let("inverse", k.select(weight > 0, k.reciprocal(weight), 0))
         for register in registers { output[register] *= inverse }
@@ -29,7 +32,6 @@ struct Epilogue<Element: DecodeElement> {
           let numbers = RowNumbers(k, output, registers, half: half, thread: thread, isThere: isRow)
           write(numbers, piece, row, lse: k.let("lse", maximum + k.log2(weight)))
         }
-        for register in registers { output[register] = output[register + 2] }
       }
     }
   }

@@ -39,7 +39,8 @@ struct KeyRowLoader<Element: DecodeElement> {
     return (call[CallLayout.standard.pages] + (piece.firstPage + position), key - position * pageSize)
   }
 
-  /// Loads the tile that begins at key `start` into a place when that is free: parity `phase`.
+  /// Loads the tile that begins at key `start` into a place when that is free: parity `phase`. Where all tiles come so, the
+  /// next one's copies start before this one's are done.
   func load(
     _ piece: LoadedPiece, from start: Value<S32>, stage: Value<U32>, phase: Value<U32>, places: Places
   ) {
@@ -48,14 +49,20 @@ struct KeyRowLoader<Element: DecodeElement> {
       part.empty.wait(parity: phase)
       copy.start(
         to: .init(latent: part.latent, firstColumn: part.firstColumn, rope: part.rope),
-        isAligned: call[CallLayout.standard.cacheIsAligned] != 0
+        isAligned: call[CallLayout.standard.cacheIsAligned] != 0,
+        arrivingAt: memory.copiesRows ? part.full[0] : nil
       ) {
         source(places.pages[$0], places.slots[$0], isThere: start + copy.row($0) < piece.keyEnd)
       } sourceOfRow: {
         source(piece, key: start + $0)
       }
-      k.commitCopies()
+      if !memory.copiesRows { k.commitCopies() }
     }
+    if !memory.copiesRows { tellOf(parts) }
+  }
+
+  /// Waits for the copies of a tile, and says that its panels are there.
+  private func tellOf(_ parts: [KeyPart<Element>]) {
     for (index, part) in parts.enumerated() {
       k.waitCopies(pending: 1 - index)
       k.fenceAsyncProxy()

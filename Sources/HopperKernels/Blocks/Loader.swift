@@ -56,19 +56,16 @@ struct Loader<Element: DecodeElement> {
     }
   }
 
-  /// The queries come first where the threads that copy them then wait for the first tile's rows; boxes keep nobody
-  /// waiting, and those that there are places for go ahead of them.
+  /// Boxes of the first tile, which one thread asks for, go ahead of the queries, which all copy.
   private func load(_ piece: LoadedPiece) {
     let boxesGoAhead = boxes != nil
     if !boxesGoAhead { queries.start(piece) }
     for ahead in 0..<stages {
       lookUpPages(piece, from: piece.keyStart + ahead * HopperKernels.tileRows, ahead)
     }
-    let lastAhead = boxesGoAhead ? k.min(piece.tileCount, Value(stages)) - 1 : 0
     k.for("tile", from: 0, to: piece.tileCount, isUniform: true) { tile in
       load(piece, tile: tile)
       if boxesGoAhead { k.if(tile == 0, isUniform: true) { queries.start(piece) } }
-      k.if(tile == lastAhead, isUniform: true) { queries.finish(thread: thread) }
     }
   }
 
@@ -89,6 +86,8 @@ struct Loader<Element: DecodeElement> {
     }
     for ahead in 1..<stages { goOn(to: ahead) }
     lookUpPages(piece, from: start + stages * HopperKernels.tileRows, stages - 1)
+    // The issuer's lane waits for places: the others of its warp must not go on to where all decide alike.
+    if boxes != nil { k.syncWarp() }
   }
 
   /// With boxes, pages of rows are looked up only now: few tiles are not full.

@@ -14,20 +14,27 @@ struct ScoreProduct<Element: DecodeElement> {
     let queries = k.descriptor(memory.queries)
     let tile = memory.keys[side]
     let keys = k.descriptor(half.map { tile.rowBlock($0, of: HopperKernels.tileRows / 2) } ?? tile)
-    let panels = [side, 1 - side].flatMap {
-      DecodeMemory<Element>.panels(of: side, reader: $0, count: panelCount)
-    }
-    for panel in panels {
-      memory.full(side, panel: panel).wait(parity: phase)
-      // After each wait: for `ptxas` its loop begins a new stage of products.
-      k.fenceProducts()
-      for column in stride(from: 64 * panel, to: 64 * (panel + 1), by: Element.depth) {
-        k.multiply(
-          scores, queries.at(column: column), keys.at(column: column),
-          accumulate: Value(column != 64 * panels[0]))
+    for (turn, reader) in [side, 1 - side].enumerated() {
+      let panels = DecodeMemory<Element>.panels(of: side, reader: reader, count: panelCount)
+      for (index, panel) in panels.enumerated() {
+        if index == 0 || !memory.copiesRows { wait(for: panel, phase: phase) }
+        for column in stride(from: 64 * panel, to: 64 * (panel + 1), by: Element.depth) {
+          k.multiply(
+            scores, queries.at(column: column), keys.at(column: column),
+            accumulate: Value(turn > 0 || column != 64 * panels[0]))
+        }
       }
     }
     k.commitProducts()
+  }
+
+  /// Waits until a panel is there, or with rows all of a part.
+  private func wait(for panel: Int, phase: Value<U32>) {
+    memory.full(side, panel: panel).wait(parity: phase)
+    // Who has copied rows has not waited for them.
+    if memory.copiesRows { k.fenceAsyncProxy() }
+    // After each wait: for `ptxas` its loop begins a new stage of products.
+    k.fenceProducts()
   }
 }
 

@@ -10,7 +10,7 @@ struct QueryLoader<Element: DecodeElement> {
   /// Parity of the phase in which the queries before have been multiplied.
   let phase: Mutable<U32>
 
-  /// Waits until the queries before are no longer needed and starts the copies.
+  /// Waits until the queries before are no longer needed and starts the copies. Each thread arrives when its are done.
   func start(_ piece: LoadedPiece) {
     k.region("load_queries") {
       memory.queriesEmpty.wait(parity: phase.value)
@@ -19,22 +19,13 @@ struct QueryLoader<Element: DecodeElement> {
         to: .init(
           latent: memory.latent(of: memory.queries, k), firstColumn: 0,
           rope: panelCount < DecodeMemory<Element>.panelCount ? nil : memory.rope(of: memory.queries, k)),
-        isAligned: call[CallLayout.standard.queriesAreAligned] != 0
+        isAligned: call[CallLayout.standard.queriesAreAligned] != 0, arrivingAt: memory.queriesFull
       ) {
         source(piece, copy.row($0))
       } sourceOfRow: {
         source(piece, $0)
       }
-      k.commitCopies()
     }
-  }
-
-  /// Waits for all copies that the threads have started, and says that the queries are there.
-  func finish(thread: Value<U32>) {
-    k.waitCopies(pending: 0)
-    k.fenceAsyncProxy()
-    k.syncThreads(NamedBarrier.loader, count: 128)
-    k.when(thread == 0) { memory.queriesFull.arrive() }
   }
 
   private func source(_ piece: LoadedPiece, _ row: Value<S32>) -> RowCopy<Element>.Source {

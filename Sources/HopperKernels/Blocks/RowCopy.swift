@@ -39,13 +39,15 @@ struct RowCopy<Element: DecodeElement> {
     let rope: SharedTile<Element>?
   }
 
-  /// Starts copying the thread's rows. With 16-byte alignment by `cp.async`; else by loads of single numbers, which are
-  /// done when it returns: loops over rows and panels, since what is seldom needed is not worth many instructions.
+  /// Starts copying the thread's rows, and has the thread arrive at a barrier when that is done: whoever waits for it fences
+  /// for the asynchronous proxy. With 16-byte alignment by `cp.async`; else by loads of single numbers, which are done when it
+  /// returns: loops over rows and panels, since what is seldom needed is not worth many instructions.
   ///
   /// `source` records where row `index` of the thread's is copied from, just before that is done, and `sourceOfRow` where a
   /// row that is known when the kernel runs is.
   func start(
-    to target: Target, isAligned: Value<Pred>, source: (_ index: Int) -> Source,
+    to target: Target, isAligned: Value<Pred>, arrivingAt barrier: MemoryBarrier?,
+    source: (_ index: Int) -> Source,
     sourceOfRow: (_ row: Value<S32>) -> Source
   ) {
     let latent = target.latent.pointer + offset
@@ -69,6 +71,7 @@ struct RowCopy<Element: DecodeElement> {
               onlyBytes: byteCount)
           }
         }
+        barrier?.arriveAfterCopies()
       },
       else: {
         k.for(0..<Self.rowsOfThread, name: "row", unroll: .never) { index in
@@ -83,6 +86,7 @@ struct RowCopy<Element: DecodeElement> {
             copyNumbers(from: start + column, source.isThere, to: rope + row)
           }
         }
+        barrier?.arrive()
       })
   }
 

@@ -17,7 +17,8 @@ struct DecodeParts<Element: DecodeElement> {
     let call = k.parameter("call", CallLayout.standard.layout)
     let memory = DecodeMemory<Element>(
       k, panelCount: variant.panelCount, stages: variant.parameters.keyStages,
-      readers: variant.pipeline.readers, pair: BlockPair(k, variant.cluster))
+      readers: variant.pipeline.readers, copiesRows: variant.loading == .rows,
+      pair: BlockPair(k, variant.cluster))
     self.call = call
     self.memory = memory
     boxes = variant.loading.boxTokens.map {

@@ -77,6 +77,8 @@ struct QueryReader<Element: DecodeElement> {
   func read(_ piece: LoadedPiece, _ multiply: (_ firstUnseen: Value<S32>) -> Void) {
     let firstUnseen = k.let("first_unseen", piece.firstUnseenKey(k, call))
     memory.queriesFull.wait(parity: phase.value)
+    // Who has copied them has not waited for them.
+    k.fenceAsyncProxy()
     phase ^= 1
     multiply(firstUnseen)
     k.when(isFirstLane) { memory.queriesEmpty.arrive() }
