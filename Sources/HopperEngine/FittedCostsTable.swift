@@ -2,22 +2,22 @@ extension FittedCosts {
   /// Nanoseconds, one row for each device and kind of request. Written by `mla fit --write`.
   public static let table = [
     FittedCosts(
-      device: "h100", sharing: .none, perPiece: 6692.6, perKeyTile: 3222.8, perPartialRow: 118.2,
+      device: "h100", sharing: .none, perPiece: 5563.7, perKeyTile: 3202.7, perPartialRow: 102.6,
       secondStage: 0.0),
     FittedCosts(
-      device: "h100", sharing: .l2, perPiece: 7553.0, perKeyTile: 1779.8, perPartialRow: 111.8,
+      device: "h100", sharing: .l2, perPiece: 6402.0, perKeyTile: 1737.9, perPartialRow: 101.6,
       secondStage: 0.0),
     FittedCosts(
-      device: "h100", sharing: .cluster, perPiece: 6926.7, perKeyTile: 1882.5, perPartialRow: 60.1,
-      secondStage: 534.2),
-    FittedCosts(
-      device: "h800", sharing: .none, perPiece: 4972.3, perKeyTile: 3234.7, perPartialRow: 52.9,
+      device: "h100", sharing: .cluster, perPiece: 6287.2, perKeyTile: 1780.0, perPartialRow: 54.0,
       secondStage: 0.0),
     FittedCosts(
-      device: "h800", sharing: .l2, perPiece: 6410.4, perKeyTile: 1788.3, perPartialRow: 61.2,
+      device: "h800", sharing: .none, perPiece: 4605.5, perKeyTile: 3298.1, perPartialRow: 54.3,
       secondStage: 0.0),
     FittedCosts(
-      device: "h800", sharing: .cluster, perPiece: 6189.2, perKeyTile: 1872.1, perPartialRow: 32.1,
+      device: "h800", sharing: .l2, perPiece: 6758.0, perKeyTile: 1817.2, perPartialRow: 68.9,
+      secondStage: 0.0),
+    FittedCosts(
+      device: "h800", sharing: .cluster, perPiece: 6975.4, perKeyTile: 1851.6, perPartialRow: 35.4,
       secondStage: 0.0),
     FittedCosts(
       device: "h200", sharing: .none, perPiece: 5206.9, perKeyTile: 2328.8, perPartialRow: 103.1,
@@ -29,13 +29,13 @@ extension FittedCosts {
       device: "h200", sharing: .cluster, perPiece: 5543.6, perKeyTile: 1753.4, perPartialRow: 55.1,
       secondStage: 0.0),
     FittedCosts(
-      device: "h20", sharing: .none, perPiece: 4558.7, perKeyTile: 4425.6, perPartialRow: 64.3,
+      device: "h20", sharing: .none, perPiece: 5809.9, perKeyTile: 4482.3, perPartialRow: 68.7,
       secondStage: 0.0),
     FittedCosts(
-      device: "h20", sharing: .l2, perPiece: 4062.8, perKeyTile: 4471.1, perPartialRow: 64.8,
+      device: "h20", sharing: .l2, perPiece: 5501.2, perKeyTile: 4524.3, perPartialRow: 69.9,
       secondStage: 0.0),
     FittedCosts(
-      device: "h20", sharing: .cluster, perPiece: 4355.8, perKeyTile: 4403.9, perPartialRow: 32.8,
+      device: "h20", sharing: .cluster, perPiece: 5669.6, perKeyTile: 4462.5, perPartialRow: 34.0,
       secondStage: 0.0),
   ]
 }

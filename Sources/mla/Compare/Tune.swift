@@ -13,7 +13,8 @@ struct Tune: ParsableCommand {
       Runs every call of the grid in all pipelines and with and without clusters, as `mla compare` does, on a simulated \
       device or, with --device cuda, on this machine's GPU. Of the fastest pipeline it then tries other values of its \
       parameters, one after the other, as --p-sync, --key-stages and --unroll of `mla simulate` set them; --registers \
-      with --device cuda only, as the simulator's clock does not see registers. Calls that are predicted are not tried. \
+      with --device cuda only, as the simulator's clock does not see registers. Calls that are predicted are not tried. On a \
+      GPU, two warpgroups with their own values are kept unless something else is 2 % faster. \
       `--json` writes what \
       was fastest as a file for `--choices`; `--write` writes the Swift table that the engine picks from, \
       Sources/HopperEngine/TunedChoicesTable.swift, with the rows of this device in place of its old ones. The engine takes \
@@ -55,7 +56,7 @@ struct Tune: ParsableCommand {
     var choices: [TunedChoice] = []
     for shape in comparison.shapes {
       let rows = try comparison.rows(shape)
-      guard let untuned = rows.first(where: \.isBest), let found = comparison.variant(named: untuned.variant)
+      guard let untuned = search.start(rows), let found = comparison.variant(named: untuned.variant)
       else {
         continue
       }
@@ -99,6 +100,8 @@ struct Tune: ParsableCommand {
       """
     }
     return """
+      import HopperKernels
+
       extension TunedChoice {
         /// What was fastest. Written by `mla tune --write`.
         public static let table: [TunedChoice] = [
