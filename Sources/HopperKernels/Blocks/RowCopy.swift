@@ -39,9 +39,11 @@ struct RowCopy<Element: DecodeElement> {
     let rope: SharedTile<Element>?
   }
 
-  /// Starts copying the thread's rows, and has the thread arrive at a barrier when that is done: whoever waits for it fences
-  /// for the asynchronous proxy. With 16-byte alignment by `cp.async`; else by loads of single numbers, which are done when it
-  /// returns: loops over rows and panels, since what is seldom needed is not worth many instructions.
+  /// Starts copying the thread's rows. With 16-byte alignment by `cp.async`; else by loads of single numbers, which are
+  /// done when it returns: loops over rows and panels, since what is seldom needed is not worth many instructions.
+  ///
+  /// If there is a barrier, the thread arrives at it when its rows are there; who waits for it has to fence for the
+  /// asynchronous proxy.
   ///
   /// `source` records where row `index` of the thread's is copied from, just before that is done, and `sourceOfRow` where a
   /// row that is known when the kernel runs is.
