@@ -48,7 +48,7 @@ private let productText: String = {
       mov.u32 %at, tiles;
       cvt.u64.u32 %da, %at;
       shr.u64 %da, %da, 4;
-      or.b64 %da, %da, \(descriptor);
+      or.b64 %da, %da, \(matrixDescriptor);
       add.u64 %db, %da, 512;
       wgmma.fence.sync.aligned;
     \(steps.joined(separator: "\n"))
@@ -71,7 +71,7 @@ private let productText: String = {
 }()
 
 /// The constant part of a matrix descriptor: 128-byte swizzle, 8-row groups 1024 bytes apart (PTX ISA 9.7.15.5.1).
-private let descriptor: UInt64 = 1 << 62 | (1024 >> 4) << 32 | 1 << 16
+let matrixDescriptor: UInt64 = 1 << 62 | (1024 >> 4) << 32 | 1 << 16
 
 extension DeviceConformance {
   static let matrixChecks: [ConformanceCheck] = [

@@ -1,5 +1,5 @@
 // Runs the conformance suite on the GPU of this machine, if there is one, and on the simulated H100, and prints what
-// each check came to.
+// each check came to; then cycles that both take for the same, which nobody checks.
 //
 // Exit status: 1 if a check failed; 0 otherwise, without a GPU too.
 
@@ -68,11 +68,12 @@ func cudaResults() throws -> [ConformanceResult] {
   return results
 }
 
-/// The real device's column, if there is a device; says so if there is none.
-func cudaColumn() throws -> Column? {
+/// The real device, if there is one; says so if there is none.
+func cudaDevice() throws -> CUDADevice? {
   do {
     let device = try CUDADevice()
     print("CUDA: \(device.properties.name)")
+    return device
   } catch GPUDeviceError.driverNotFound(let library, let reason) {
     print("CUDA: no driver (\(library): \(reason))")
     return nil
@@ -80,7 +81,6 @@ func cudaColumn() throws -> Column? {
     print("CUDA: no GPU")
     return nil
   }
-  return Column(title: "CUDA", results: try cudaResults())
 }
 
 /// The simulated device's column.
@@ -90,11 +90,12 @@ func simulatedColumn() -> Column {
   return Column(title: "simulated", results: DeviceConformance.checks.map { $0.run(on: device) })
 }
 
+func padded(_ text: String, _ width: Int) -> String {
+  text + String(repeating: " ", count: max(0, width - text.count))
+}
+
 /// Checks down, devices across; then each device's sum and failures.
 func show(_ columns: [Column]) {
-  func padded(_ text: String, _ width: Int) -> String {
-    text + String(repeating: " ", count: max(0, width - text.count))
-  }
   let width = DeviceConformance.checks.map(\.name.count).max() ?? 0
   print(padded("check", width), columns.map { padded($0.title, 10) }.joined(separator: " "))
   for (index, check) in DeviceConformance.checks.enumerated() {
@@ -108,14 +109,32 @@ func show(_ columns: [Column]) {
   }
 }
 
+/// Cycles of the clock's measurements on each device, and of the simulated one those of the real one's.
+func showClock(_ device: CUDADevice?) throws {
+  let measurements = DeviceConformance.clockMeasurements
+  let width = measurements.map(\.name.count).max() ?? 0
+  let titles = device == nil ? ["simulated"] : ["CUDA", "simulated", "ratio"]
+  print("\n" + padded("cycles", width), titles.map { padded($0, 10) }.joined(separator: " "))
+  for measurement in measurements {
+    let simulated = try measurement.cycles(on: SimulatedGPU())
+    let measured = try device.map { try measurement.cycles(on: $0) }
+    let numbers = measured.map { [$0, simulated, simulated / $0] } ?? [simulated]
+    let cells = numbers.map { padded(String(format: "%.2f", $0), 10) }
+    print(padded(measurement.name, width), cells.joined(separator: " "))
+  }
+}
+
 do {
   let arguments = CommandLine.arguments
   if arguments.count == 3, arguments[1] == partOption, let first = Int(arguments[2]) {
     try runPart(from: first)
     exit(0)
   }
-  let columns = [try cudaColumn(), simulatedColumn()].compactMap { $0 }
+  let device = try cudaDevice()
+  let measured = try device.map { _ in Column(title: "CUDA", results: try cudaResults()) }
+  let columns = [measured, simulatedColumn()].compactMap { $0 }
   show(columns)
+  try showClock(device)
   exit(columns.contains { !$0.failures.isEmpty } ? 1 : 0)
 } catch {
   FileHandle.standardError.write(Data("CUDA: \(error)\n".utf8))

@@ -19,10 +19,22 @@ struct ConformanceTests {
     #expect(try Module(parsing: text).kernels.isEmpty == false)
   }
 
+  @Test(
+    "Every text of a measurement assembles cleanly",
+    arguments: Dictionary(grouping: DeviceConformance.clockMeasurements, by: \.text).values.map { $0[0].name }
+  )
+  func textsOfMeasurements(_ name: String) throws {
+    let measurement = try #require(DeviceConformance.clockMeasurements.first { $0.name == name })
+    let report = try Ptxas.forTests().assemble(measurement.text)
+    #expect(report.messages.isEmpty)
+    #expect(report.spillingFunctions.isEmpty)
+  }
+
   @Test("Names are different")
   func names() {
-    let names = Self.checks.map(\.name)
-    #expect(Set(names).count == names.count)
+    for names in [Self.checks.map(\.name), DeviceConformance.clockMeasurements.map(\.name)] {
+      #expect(Set(names).count == names.count)
+    }
   }
 
   @Test("On a device that copies but runs no kernel, every check of a kernel's results fails")

@@ -12,6 +12,23 @@ struct SimulatedGPUTests {
     #expect(check.run(on: SimulatedGPU()).failure == nil)
   }
 
+  /// The values are those of `mla ptx devices`.
+  @Test(
+    "What is measured of the clock",
+    arguments: [
+      ("24 KB of straight-line code again, of 8 instructions", 8),
+      ("64 KB of straight-line code again, of 8 instructions", 16),
+      ("256 KB of straight-line code again, of 8 instructions", 44), ("m64n32k16, A in shared memory", 24),
+      ("m64n256k16, A in registers", 128), ("exponential, of a warp on each scheduler", 8),
+      ("exponential beside products, of a warp on each scheduler", 10.5),
+    ])
+  func clock(_ name: String, cycles: Double) throws {
+    let measurement = try #require(DeviceConformance.clockMeasurements.first { $0.name == name })
+    let gpu = SimulatedGPU()
+    #expect((try measurement.cycles(on: gpu) / cycles - 1).magnitude < 0.01)
+    #expect(gpu.takeFindings().isEmpty)
+  }
+
   @Test("What ends all use of a real device leaves this one as usable as before")
   func afterFaults() throws {
     let gpu = SimulatedGPU()
