@@ -47,8 +47,7 @@ extension DeviceConformance {
     return [("for the first time", 0), ("again", straightLinePasses - 1)].map { when, pass in
       ClockMeasurement(
         "\(kilobytes) KB of straight-line code \(when), of 8 instructions", text: text, threads: 32,
-        place: pass,
-        count: kilobytes * 8)
+        place: pass, count: kilobytes * 8)
     }
   }
 

@@ -13,7 +13,7 @@ func straightLineText(kilobytes: Int) -> String {
       ld.param.u64 %out, [out];
       mov.u32 %thread, %tid.x;
       setp.eq.u32 %first, %thread, 0;
-    \(floats(10))
+    \(unknownFloats)
       mov.u32 %pass, 0;
     PASS:
       .pragma "nounroll";
@@ -85,11 +85,12 @@ enum ArithmeticLoop: String, CaseIterable {
   case integer = "integer multiplication and addition"
   case exponential = "exponential"
 
-  /// Instructions of each warp; with a loop's own ones at its end few others.
-  static let count = 64 * 64
+  /// Instructions in the loop's body, so many that those of the loop itself hardly count, and of each warp in all.
+  private static let bodyCount = 64
+  static let count = bodyCount * 64
 
   var text: String {
-    let instruction = (0..<64).map { "  " + self.instruction($0 % 8) }.joined(separator: "\n")
+    let instruction = (0..<Self.bodyCount).map { "  " + self.instruction($0 % 8) }.joined(separator: "\n")
     return """
         mov.u32 %count, 0;
         mov.u64 %start, %clock64;
@@ -97,7 +98,7 @@ enum ArithmeticLoop: String, CaseIterable {
         .pragma "nounroll";
       \(instruction)
         add.u32 %count, %count, 1;
-        setp.lt.u32 %again, %count, \(Self.count / 64);
+        setp.lt.u32 %again, %count, \(Self.count / Self.bodyCount);
         @%again bra ARITHMETIC;
         mov.u64 %end, %clock64;
       \((0..<8).map { "  cvt.rn.f32.s32 %f8, %i\($0); add.f32 %f\($0), %f\($0), %f8;" }.joined(separator: "\n"))
@@ -139,7 +140,7 @@ func clockText(_ products: ProductLoop?, _ arithmetic: ArithmeticLoop?) -> Strin
       setp.lt.u32 %again, %at, %end_of_tiles;
       @%again bra CLEAR;
       fence.proxy.async;
-    \(floats(10))
+    \(unknownFloats)
     \((0..<10).map { "  add.u32 %i\($0), %thread, \($0);" }.joined(separator: "\n"))
     \((0..<4).map { "  mov.u32 %a\($0), 0;" }.joined(separator: "\n"))
     \((0..<128).map { "  mov.f32 %d\($0), 0f00000000;" }.joined(separator: "\n"))
@@ -163,10 +164,9 @@ func clockText(_ products: ProductLoop?, _ arithmetic: ArithmeticLoop?) -> Strin
     """
 }
 
-/// Sets `%f0` to `%f9`, such that nothing is known of them.
-private func floats(_ count: Int) -> String {
-  (0..<count).map { "  cvt.rn.f32.u32 %f\($0), %thread;" }.joined(separator: "\n")
-}
+/// Sets `%f0` to `%f9` to what an assembler cannot know.
+private let unknownFloats =
+  (0..<10).map { "  cvt.rn.f32.u32 %f\($0), %thread;" }.joined(separator: "\n")
 
 /// Adds registers up in the first, so that all are used.
 private func sum(of name: String, _ count: Int) -> String {
