@@ -50,11 +50,14 @@ struct SimulatedCallTimer: CallTimer {
     let processors = threads ?? ProcessInfo.processInfo.activeProcessorCount
     let atOnce = max(1, min(runs.count, processors))
     let next = Atomic(0)
+    // The longest ones first, so that none is left when the others are done.
+    let order = runs.indices.sorted { runs[$0].shape.tilePairs > runs[$1].shape.tilePairs }
     let results = Mutex([Result<Double, any Error>?](repeating: nil, count: runs.count))
     DispatchQueue.concurrentPerform(iterations: atOnce) { _ in
       while true {
-        let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
-        guard index < runs.count else { return }
+        let place = next.wrappingAdd(1, ordering: .relaxed).oldValue
+        guard place < runs.count else { return }
+        let index = order[place]
         let result = Result { try seconds(runs[index], threads: processors / atOnce) }
         results.withLock { $0[index] = result }
       }

@@ -44,6 +44,8 @@ struct CostFit {
   let measurements: [Measurement]
   /// Costs of what `Point.counts` counts.
   let costs: [Double]
+  /// Nanoseconds that the tensor cores of a multiprocessor take for a tile of 64 rows and 64 keys, at their peak.
+  private let productCost: Double
 
   /// Times points and fits costs to them, each point's error relative to its time.
   ///
@@ -65,6 +67,11 @@ struct CostFit {
         }
       },
       Array(repeating: 1, count: measurements.count))
+    let geometry = try DecodeCall.Shape().geometry()
+    let flops =
+      2 * HopperKernels.tileRows * HopperKernels.tileRows * (geometry.keyWidth + geometry.latentWidth)
+    let peak = timer.description.tensorFlopsPerSecond / timer.description.processorCount.value
+    productCost = Double(flops) / peak * 1e9
   }
 
   private static func run(
@@ -90,16 +97,27 @@ struct CostFit {
   }
 
   /// What the fit says of a plan, in nanoseconds: the call, the busiest worker, and the second stage if there is one.
+  ///
+  /// Workers wait for memory together: of a tile only the products go by the busiest worker, what it takes longer goes by the
+  /// mean of all. A piece reads queries and writes results: with fewer rows than the fit's it takes less.
   func prediction(_ plan: AttentionPlan) -> Double {
+    let products = min(costs[2], productCost)
+    let rowCount = Double(HopperKernels.tileRows * sharing.blocksPerWorker)
+    let tileCount = plan.pieces.reduce(0) { $0 + Self.tiles(of: $1) }
+    let waits = Double(tileCount) / Double(plan.workerCount) * (costs[2] - products)
     let loads = (0..<plan.workerCount).map { worker in
-      plan.pieces[plan.pieceOffsets[worker]..<plan.pieceOffsets[worker + 1]].reduce(0) { load, piece in
-        let keys = piece.keyEnd - piece.keyStart
-        let tiles = (keys + HopperKernels.tileRows - 1) / HopperKernels.tileRows
+      plan.pieces[plan.pieceOffsets[worker]..<plan.pieceOffsets[worker + 1]].reduce(0.0) { load, piece in
         let partialRows = piece.partialRow == nil ? 0 : piece.rowCount
-        return load + costs[1] + Double(tiles) * costs[2] + Double(partialRows) * costs[3]
+        let transfers = Double(piece.rowCount) / rowCount * costs[1] + Double(partialRows) * costs[3]
+        return load + transfers + Double(Self.tiles(of: piece)) * products
       }
     }
-    return costs[0] + (loads.max() ?? 0) + (plan.mergeJobs.isEmpty ? 0 : costs[4])
+    return costs[0] + waits + (loads.max() ?? 0) + (plan.mergeJobs.isEmpty ? 0 : costs[4])
+  }
+
+  /// Tiles of keys that a piece reads.
+  private static func tiles(of piece: Piece) -> Int {
+    (piece.keyEnd - piece.keyStart + HopperKernels.tileRows - 1) / HopperKernels.tileRows
   }
 
   /// The greatest error of the fit, as a share of the time.

@@ -12,8 +12,8 @@ import PTX
 /// Both take exponentials at the same time, while the tensor cores have nothing to do.
 ///
 /// The next tile's scores are started behind the values or, with `PipelineTuning.Probabilities.deferred`, ahead of them:
-/// before a warpgroup waits for the other's probabilities. With one place for tiles they are started when the values are
-/// done.
+/// before a warpgroup waits for the other's probabilities, as in FlashInfer's kernel. With one place for tiles they are started
+/// when the values are done.
 struct ThreeWarpgroupPipeline<Element: DecodeElement> {
   let parts: DecodeParts<Element>
 

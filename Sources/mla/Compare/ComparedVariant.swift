@@ -7,11 +7,14 @@ struct ComparedVariant: Sendable {
   /// As in `wg2 multicast`: warpgroups, and what else differs from a lone block with the default partials.
   let name: String
   let options: HopperEngineOptions
+  /// Whether it is there to be held against what others have published of it.
+  private let isOfOthers: Bool
 
   private init(
     _ pipeline: DecodeVariant.Pipeline, _ cluster: HopperEngineOptions.Cluster = .none,
-    partials: ElementType? = nil, tuning: PipelineTuning? = nil
+    partials: ElementType? = nil, tuning: PipelineTuning? = nil, isOfOthers: Bool = false
   ) {
+    self.isOfOthers = isOfOthers
     var options = HopperEngineOptions()
     options.pipeline = pipeline
     options.cluster = cluster
@@ -29,11 +32,19 @@ struct ComparedVariant: Sendable {
   }
 
   /// All that are compared. Types of partials differ in what they cost in the same way whatever the pipeline.
-  static let all =
+  static let all = ours + [flashInferThree]
+
+  /// Those that the engine may choose from, and what other partials cost.
+  static let ours =
     DecodeVariant.Pipeline.allCases.map { ComparedVariant($0) }
     + [ComparedVariant(.twoWarpgroups, .sync)]
     + DecodeVariant.Pipeline.allCases.map { ComparedVariant($0, .multicast) }
     + [ComparedVariant(.twoWarpgroups, partials: .float32)]
+
+  /// Three warpgroups in the order of FlashInfer's older kernel, which started the next tile's scores before it waited for
+  /// probabilities.
+  static let flashInferThree = ComparedVariant(
+    .threeWarpgroups, tuning: PipelineTuning(probabilities: .deferred), isOfOthers: true)
 
   /// How the warpgroups share the work.
   var pipeline: DecodeVariant.Pipeline { options.pipeline ?? .twoWarpgroups }
@@ -67,9 +78,13 @@ struct ComparedVariant: Sendable {
       pipeline: pipeline, cluster: cluster, tuning: options.tuning)
   }
 
-  /// Whether the engine runs such a plan in this way, and not as another variant does.
+  /// Whether the engine runs such a plan in this way, and not as another variant does. What others have published of a
+  /// variant limits it to as many heads and such pages.
   func applies(to shape: DecodeCall.Shape, plan: AttentionPlan) -> Bool {
-    switch options.cluster {
+    if isOfOthers, !PublishedMeasurement.h100.contains(where: { $0.isLike(shape, variant: name) }) {
+      return false
+    }
+    return switch options.cluster {
     case .none, .automatic:
       options.partialType == nil
         || HopperEngineOptions().partialType(of: plan, output: shape.elementType) != options.partialType

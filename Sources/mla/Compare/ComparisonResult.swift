@@ -11,6 +11,24 @@ struct ComparisonResult: Encodable {
 
     /// Of ours over theirs.
     var ratio: Double { teraflops / publishedTeraflops }
+
+    func isSameCall(as other: Match) -> Bool {
+      (heads, batch, kv, pageSize) == (other.heads, other.batch, other.kv, other.pageSize)
+    }
+  }
+
+  /// A call that two variants of have been published: how much faster one is than the other.
+  struct Lead: Encodable {
+    let first, second: String
+    let heads, batch, kv, pageSize: Int
+    let published, ours: Double
+
+    init(of first: Match, over second: Match) {
+      (self.first, self.second) = (first.variant, second.variant)
+      (heads, batch, kv, pageSize) = (first.heads, first.batch, first.kv, first.pageSize)
+      published = first.publishedTeraflops / second.publishedTeraflops
+      ours = first.teraflops / second.teraflops
+    }
   }
 
   /// The device's name; of a real one, as descriptions call its kind.
@@ -21,6 +39,7 @@ struct ComparisonResult: Encodable {
   /// Predicted rows that were simulated after all.
   let checked: [VariantComparison.Row]
   let matches: [Match]
+  let leads: [Lead]
   /// From an earlier comparison; nil without one.
   let deviation: ComparisonDeviation?
 
@@ -28,7 +47,7 @@ struct ComparisonResult: Encodable {
   private let description: DeviceDescription
 
   private enum CodingKeys: String, CodingKey {
-    case device, isSimulated, rows, checked, matches, deviation
+    case device, isSimulated, rows, checked, matches, leads, deviation
   }
 
   init(
@@ -43,7 +62,7 @@ struct ComparisonResult: Encodable {
     let rows = calls.flatMap { $0 }
     self.rows = rows
     deviation = earlier.map { ComparisonDeviation(of: rows, timer, from: $0) }
-    matches = (device == "h100" ? PublishedMeasurement.h100 : []).compactMap { published in
+    let matches = (device == "h100" ? PublishedMeasurement.h100 : []).compactMap { published in
       rows.first {
         $0.variant == published.variant && $0.heads == published.heads && $0.batch == published.batch
           && $0.kv == published.kv && $0.pageSize == published.pageSize
@@ -53,6 +72,12 @@ struct ComparisonResult: Encodable {
           pageSize: $0.pageSize, publishedTeraflops: published.teraflops, teraflops: $0.teraflops)
       }
     }
+    self.matches = matches
+    leads = matches.filter { $0.variant == "wg2" }.flatMap { first in
+      matches.filter { $0.isSameCall(as: first) && $0.variant != first.variant }.map {
+        Lead(of: first, over: $0)
+      }
+    }
   }
 
   private var kind: String { isSimulated ? "simulated" : "measured" }
@@ -60,7 +85,7 @@ struct ComparisonResult: Encodable {
   /// Everything, for a terminal.
   var text: String {
     let published =
-      matches.isEmpty ? "" : "\n\(publishedTable.text())\(meanErrorText)\n"
+      matches.isEmpty ? "" : "\n\(publishedTable.text())\(publishedErrorText)\n"
     let deviations =
       deviation.map { "\n\($0.title)\n\($0.errorTable.text())\n\($0.orderTable.text())" } ?? ""
     return """
@@ -122,11 +147,17 @@ struct ComparisonResult: Encodable {
     return table
   }
 
-  private var meanErrorText: String {
+  /// How far we are from what was published, and from the leads of one variant over another.
+  private var publishedErrorText: String {
     let errors = matches.map { abs($0.ratio - 1) }
     let mean = errors.reduce(0, +) / Double(max(1, errors.count))
+    let leads = leads.map {
+      "; \($0.first) ahead of \($0.second) with \($0.heads) heads, batch \($0.batch), kv \($0.kv), page \($0.pageSize): "
+        + "published \(NumberFormat.significant($0.published)) times, ours \(NumberFormat.significant($0.ours))"
+    }
     return
       "mean absolute error over all \(errors.count) published measurements: \(NumberFormat.percent(mean))"
+      + leads.joined()
   }
 
   /// The page: roofline, heat map of the best variants, tables.
@@ -141,7 +172,7 @@ struct ComparisonResult: Encodable {
     ]
     if !matches.isEmpty {
       sections.append(
-        HTMLReport.Section("Published measurements", [.table(publishedTable, caption: meanErrorText)]))
+        HTMLReport.Section("Published measurements", [.table(publishedTable, caption: publishedErrorText)]))
     }
     if let deviation {
       sections.append(

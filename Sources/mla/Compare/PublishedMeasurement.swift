@@ -7,6 +7,11 @@ struct PublishedMeasurement {
   let heads, batch, kv, pageSize: Int
   let teraflops: Double
 
+  /// Whether it is of the variant and of calls with as many heads and pages of the same size.
+  func isLike(_ shape: DecodeCall.Shape, variant: String) -> Bool {
+    self.variant == variant && heads == shape.heads && pageSize == shape.pageSize
+  }
+
   /// On the H100 SXM; nothing of the kind is known to us for the others.
   static let h100 = flashInferThree + flashInferTwo + flashMLA
 
@@ -17,8 +22,9 @@ struct PublishedMeasurement {
     (64, 128, 2048, 290.7),
   ].map { heads, batch, kv, teraflops in
     PublishedMeasurement(
-      source: "FlashInfer, three warpgroups (its pull request 952)", variant: "wg3", heads: heads,
-      batch: batch, kv: kv, pageSize: 1, teraflops: teraflops)
+      source: "FlashInfer, three warpgroups (its pull request 952)",
+      variant: ComparedVariant.flashInferThree.name, heads: heads, batch: batch, kv: kv, pageSize: 1,
+      teraflops: teraflops)
   }
 
   /// Its kernel of two warpgroups: the one point that the same pull request names.

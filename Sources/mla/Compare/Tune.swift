@@ -46,7 +46,7 @@ struct Tune: ParsableCommand {
     try FileWriter.check(write, json)
     let timer = try device.timer(threads: threads)
     var comparison = VariantComparison(
-      timer, shapes, variants: ComparedVariant.all.filter { $0.options.partialType == nil },
+      timer, shapes, variants: ComparedVariant.ours.filter { $0.options.partialType == nil },
       simulatedPairs: simulatedPairs)
     let search = TuningSearch(timer)
     let progress = ProgressBar(label: "tune", total: shapes.count)
