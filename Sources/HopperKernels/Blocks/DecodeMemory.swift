@@ -74,6 +74,7 @@ struct DecodeMemory<Element: DecodeElement> {
   /// The barrier of a loaded panel.
   func full(_ side: Int, panel: Int) -> MemoryBarrier { full[side * Self.panelCount + panel] }
 
+  /// Where in `empty` the barrier of those panels of tile `side` is that warpgroup `reader` reads as values.
   private static func place(_ side: Int, reader: Int) -> Int { side * 2 + reader }
 
   /// The latent part of the queries or of a tile of keys.
@@ -95,13 +96,15 @@ struct DecodeMemory<Element: DecodeElement> {
   /// need one, in a pair of blocks those of both.
   func setUp(_ k: KernelBuilder) {
     k.if(k.threadIndex() == 0) {
-      for index in 0..<full.count { full[index].initialize(arrivals: copiesRows ? 128 : 1) }
+      for index in 0..<full.count {
+        full[index].initialize(arrivals: copiesRows ? Kernel.warpgroupThreadCount : 1)
+      }
       let warps = pair == nil ? 4 : 8
       for side in 0..<stages {
         empty[Self.place(side, reader: side)].initialize(arrivals: warps)
         empty[Self.place(side, reader: 1 - side)].initialize(arrivals: warps * readers.ofProbabilities)
       }
-      queriesFull.initialize(arrivals: 128)
+      queriesFull.initialize(arrivals: Kernel.warpgroupThreadCount)
       queriesEmpty.initialize(arrivals: 4 * readers.ofQueries)
       k.fenceBarrierInit()
     }
@@ -110,7 +113,7 @@ struct DecodeMemory<Element: DecodeElement> {
 
   /// Warpgroup `reader` needs the values of tile `side` no longer, nor its probabilities.
   func release(_ k: KernelBuilder, tile side: Int, reader: Value<U32>, _ isFirstLane: Value<Pred>) {
-    free(k, reader + 2 * side, if: isFirstLane)
+    free(k, reader + Self.place(side, reader: 0), if: isFirstLane)
     // The probabilities are with the other's panels.
     if readers.ofProbabilities == 2 {
       free(k, Value(Self.place(side, reader: 1 - side)), if: isFirstLane && reader == Value(side))

@@ -60,7 +60,7 @@ struct Epilogue<Element: DecodeElement> {
     let mine = softmax.rowSums()
     let place = memory.rowSums + turn.value * 128
     softmax.publish(mine, to: place + half * 64)
-    k.syncThreads(NamedBarrier.consumers, count: 256)
+    k.syncThreads(NamedBarrier.consumers, count: 2 * Kernel.warpgroupThreadCount)
     let others = softmax.published(in: place + (64 - half * 64))
     turn ^= 1
     return (0..<2).map { mine[$0] + others[$0] }

@@ -66,7 +66,7 @@ struct KeyRowLoader<Element: DecodeElement> {
     for (index, part) in parts.enumerated() {
       k.waitCopies(pending: 1 - index)
       k.fenceAsyncProxy()
-      k.syncThreads(NamedBarrier.loader, count: 128)
+      k.syncThreads(NamedBarrier.loader, count: Kernel.warpgroupThreadCount)
       k.when(thread == 0) {
         for barrier in part.full { barrier.arrive() }
         if part.rope != nil { part.ropeFull.arrive() }

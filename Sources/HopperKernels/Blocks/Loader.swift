@@ -29,7 +29,7 @@ struct Loader<Element: DecodeElement> {
     self.call = call
     self.boxes = boxes
     stages = variant.parameters.keyStages
-    thread = k.let("loader_thread", k.threadIndex() % 128)
+    thread = k.let("loader_thread", k.threadIndex() % Value(Kernel.warpgroupThreadCount))
     isIssuer = k.let("is_issuer", thread == 0)
     let copy = RowCopy<Element>(k, thread: thread, tile: memory.queries)
     queries = QueryLoader(
@@ -96,7 +96,7 @@ struct Loader<Element: DecodeElement> {
   ) {
     if isAfterBoxes {
       // A parity tells two phases apart, no more: only the issuer has waited for the places of the tiles before.
-      k.syncThreads(NamedBarrier.loader, count: 128)
+      k.syncThreads(NamedBarrier.loader, count: Kernel.warpgroupThreadCount)
       rows.lookUp(piece, from: start, into: rowPlaces[0])
     }
     rows.load(piece, from: start, stage: stage, phase: phase, places: rowPlaces[0])

@@ -100,12 +100,12 @@ struct ProbabilityExchange<Element: DecodeElement> {
   /// the warp has written: products that were started before run meanwhile.
   func tellOther() {
     k.fenceAsyncProxy()
-    k.arriveThreads(NamedBarrier.ofTile(side), count: 256)
+    k.arriveThreads(NamedBarrier.ofTile(side), count: 2 * Kernel.warpgroupThreadCount)
   }
 
   /// Waits for the other warpgroup's.
   func waitForOther() {
-    k.syncThreads(NamedBarrier.ofTile(1 - side), count: 256)
+    k.syncThreads(NamedBarrier.ofTile(1 - side), count: 2 * Kernel.warpgroupThreadCount)
   }
 }
 

@@ -9,7 +9,7 @@ struct DecodeParts<Element: DecodeElement> {
   private let boxes: KeyBoxLoader<Element>?
 
   /// Threads that merge: the first two warpgroups, which write results.
-  static var mergingThreadCount: Int { 256 }
+  static var mergingThreadCount: Int { 2 * Kernel.warpgroupThreadCount }
 
   init(_ k: KernelBuilder, _ variant: DecodeVariant) {
     self.k = k
@@ -75,7 +75,7 @@ struct DecodeParts<Element: DecodeElement> {
     k.if(call[fields.arrivedBlocks].address64() != 0, isUniform: true) {
       let offsets = call[fields.mergeOffsets] + k.blockIndex()
       let (first, end) = (k.load(offsets, isReadOnly: true), k.load(offsets + 1, isReadOnly: true))
-      let job = k.let("job", first + (k.threadIndex() % 128).to(S32.self))
+      let job = k.let("job", first + (k.threadIndex() % Value(Kernel.warpgroupThreadCount)).to(S32.self))
       let place = call[fields.mergeJobs] + job * MergeRecord.wordCount
       k.when(job < end) { k.prefetch(place, to: .l2) }
     }

@@ -1,3 +1,5 @@
+import PTX
+
 /// What a decode kernel is made for; everything else it is told when it runs.
 public struct DecodeVariant: Sendable, Hashable, CustomStringConvertible {
   /// How tiles of keys come into shared memory.
@@ -33,7 +35,7 @@ public struct DecodeVariant: Sendable, Hashable, CustomStringConvertible {
     case fourWarpgroups
 
     /// Threads of a block.
-    public var threadCount: Int { self == .fourWarpgroups ? 512 : 384 }
+    public var threadCount: Int { (self == .fourWarpgroups ? 4 : 3) * Kernel.warpgroupThreadCount }
 
     /// Which warpgroups need what is in shared memory.
     var readers: DecodeReaders {

@@ -24,7 +24,7 @@ struct FourWarpgroupPipeline<Element: DecodeElement> {
   }
 
   /// Threads that meet when the probabilities of a tile are there.
-  fileprivate static var meetingThreadCount: Int { 384 }
+  fileprivate static var meetingThreadCount: Int { 3 * Kernel.warpgroupThreadCount }
 
   /// Where the sums of a tile's rows so far are handed on.
   fileprivate static func sums(_ memory: DecodeMemory<Element>, _ side: Int) -> Pointer<F32, Shared> {
@@ -55,7 +55,7 @@ private struct ScoreKeeper<Element: DecodeElement> {
     memory = parts.memory
     tiles = parts.tiles
     handsOn = parts.variant.parameters.probabilities
-    thread = k.let("score_thread", k.threadIndex() % 128)
+    thread = k.let("score_thread", k.threadIndex() % Value(Kernel.warpgroupThreadCount))
     scores = k.fragment("scores", F32.self, count: 32)
     softmax = Softmax(k, thread: thread)
     queries = QueryReader(parts, thread: thread)

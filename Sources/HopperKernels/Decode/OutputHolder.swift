@@ -21,7 +21,7 @@ struct OutputHolder<Element: DecodeElement> {
     call = parts.call
     memory = parts.memory
     self.half = half
-    thread = k.let("consumer_thread", k.threadIndex() % 128)
+    thread = k.let("consumer_thread", k.threadIndex() % Value(Kernel.warpgroupThreadCount))
     isFirstLane = k.let("is_first_lane", thread % 32 == 0)
     softmax = Softmax(k, thread: thread)
     output = k.fragment("output", F32.self, count: 128)

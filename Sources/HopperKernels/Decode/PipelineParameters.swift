@@ -50,7 +50,7 @@ public struct PipelineParameters: Sendable, Hashable {
         throw PipelineTuningError("registers.\(name)", count, "must be a multiple of 8 from 24 to 256")
       }
     }
-    let total = 128 * (registers.holders + registers.counts.reduce(0, +))
+    let total = Kernel.warpgroupThreadCount * (registers.holders + registers.counts.reduce(0, +))
     let most = pipeline.registersAtEntry * pipeline.threadCount
     guard total <= most else {
       throw PipelineTuningError(

@@ -158,7 +158,7 @@ private struct Consumer<Element: DecodeElement> {
     _ side: Int, _ ofKeys: [Value<F32>], _ corrections: Fragment<F32>
   ) {
     // From here on nobody reads the tile's ninth panel as keys.
-    k.syncThreads(NamedBarrier.maxima, count: 256)
+    k.syncThreads(NamedBarrier.maxima, count: 2 * Kernel.warpgroupThreadCount)
     let ofOthers = softmax.published(in: memory.maxima + (64 - holder.half * 64))
     let raised = softmax.raise(
       to: (0..<2).map { k.max(k.max(ofKeys[$0], ofOthers[$0]), softmax.maxima[$0]) })
@@ -170,7 +170,7 @@ private struct Consumer<Element: DecodeElement> {
   /// Waits until the other's are there too.
   private func waitForProbabilities() {
     k.fenceAsyncProxy()
-    k.syncThreads(NamedBarrier.probabilities, count: 256)
+    k.syncThreads(NamedBarrier.probabilities, count: 2 * Kernel.warpgroupThreadCount)
   }
 }
 

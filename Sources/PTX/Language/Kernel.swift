@@ -77,6 +77,9 @@ public struct Kernel: Sendable {
   /// Bytes of shared memory that a block can have at most.
   public static let sharedByteLimit = SharedAllocations.limit
 
+  /// Threads of a warpgroup, four warps (PTX ISA 9.7.15).
+  public static let warpgroupThreadCount = 128
+
   /// A module of this kernel alone.
   public var module: Module { Module(kernels: [self]) }
 }

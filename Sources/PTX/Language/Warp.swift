@@ -48,7 +48,7 @@ extension KernelBuilder {
 
   /// The warpgroup's index in its block, the same register in all lanes.
   public func warpgroupIndex(file: String = #fileID, line: Int = #line) -> Value<U32> {
-    let warpgroup = threadIndex(file: file, line: line) / 128
+    let warpgroup = threadIndex(file: file, line: line) / Value(Kernel.warpgroupThreadCount)
     return broadcast(warpgroup, from: 0, file: file, line: line)
   }
 
