@@ -14,9 +14,9 @@ struct Tune: ParsableCommand {
       device or, with --device cuda, on this machine's GPU. Of the fastest pipeline it then tries other values of its \
       parameters, one after the other, as --p-sync, --key-stages and --unroll of `mla simulate` set them; --registers \
       with --device cuda only, as the simulator's clock does not see registers. Calls that are predicted are not tried. On a \
-      GPU, two warpgroups with their own values are kept unless something else is 2 % faster. \
-      `--json` writes what \
-      was fastest as a file for `--choices`; `--write` writes the Swift table that the engine picks from, \
+      GPU, two warpgroups with their own values are kept unless something else is \
+      \(NumberFormat.percent(MeasuringCallTimer.measuredSpread)) faster. `--json` writes what was fastest as a file for \
+      `--choices`; `--write` writes the Swift table that the engine picks from, \
       Sources/HopperEngine/TunedChoicesTable.swift, with the rows of this device in place of its old ones. The engine takes \
       what was fastest for the call most like its batch.
       """)
