@@ -288,13 +288,21 @@ extension Interpreter {
     var result: UInt32 = 0
     var blocking: (UInt64, UInt32)?
     var checked: UInt64?
+    // Of the lane before: mostly all wait for the same.
+    var known: (address: UInt64, object: BarrierObject)?
     var rest = lanes.active
     while rest != 0 {
       let lane = rest.trailingZeroBitCount
       rest &= rest &- 1
       let address = sharedAddress(i, address(i, lanes, lane))
-      let memory = try unsafe objectMemory(i, address, lane, warp, place)
-      let object = try unsafe object(memory, i, address, warp, place)
+      let object: BarrierObject
+      if let known, known.address == address {
+        object = known.object
+      } else {
+        let memory = try unsafe objectMemory(i, address, lane, warp, place)
+        object = try unsafe self.object(memory, i, address, warp, place)
+        known = (address, object)
+      }
       // A state names the phase that was current when it was made.
       let isParity = i.operation & 2 != 0
       let parity = isParity ? lanes.word(i.b, lane) & 1 : UInt32(lanes.doubleWord(i.b, lane) >> 62 & 1)
