@@ -13,8 +13,9 @@ struct Compare: ParsableCommand {
       heads, and marked with ~. Predictions are made for the simulated calls as well, \
       and --check of the predicted ones are simulated after all: the errors are printed. With --device cuda all calls run \
       on this machine's GPU: the median of several runs, each after reads that empty L2. Where someone has published a \
-      measurement of a call, it stands beside ours. With --against, times are held against those of an earlier comparison, \
-      such as that of a GPU: errors of each variant, and whether the same one of two variants is faster.
+      measurement of a call, it stands beside ours, and where two variants of a call have been, so does the lead of one. \
+      With --against, times are held against those of an earlier comparison, such as that of a GPU: errors of each variant, \
+      and whether the same one of two variants is faster.
       """)
 
   /// Calls that can be compared.

@@ -3,34 +3,6 @@ import Reports
 
 /// A finished comparison.
 struct ComparisonResult: Encodable {
-  /// A published measurement beside our row of the same call and variant.
-  struct Match: Encodable {
-    let source, variant: String
-    let heads, batch, kv, pageSize: Int
-    let publishedTeraflops, teraflops: Double
-
-    /// Of ours over theirs.
-    var ratio: Double { teraflops / publishedTeraflops }
-
-    func isSameCall(as other: Match) -> Bool {
-      (heads, batch, kv, pageSize) == (other.heads, other.batch, other.kv, other.pageSize)
-    }
-  }
-
-  /// A call that two variants of have been published: how much faster one is than the other.
-  struct Lead: Encodable {
-    let first, second: String
-    let heads, batch, kv, pageSize: Int
-    let published, ours: Double
-
-    init(of first: Match, over second: Match) {
-      (self.first, self.second) = (first.variant, second.variant)
-      (heads, batch, kv, pageSize) = (first.heads, first.batch, first.kv, first.pageSize)
-      published = first.publishedTeraflops / second.publishedTeraflops
-      ours = first.teraflops / second.teraflops
-    }
-  }
-
   /// The device's name; of a real one, as descriptions call its kind.
   let device: String
   /// Whether times are simulated.
@@ -38,8 +10,9 @@ struct ComparisonResult: Encodable {
   let rows: [VariantComparison.Row]
   /// Predicted rows that were simulated after all.
   let checked: [VariantComparison.Row]
-  let matches: [Match]
-  let leads: [Lead]
+  /// Published measurements beside our rows of the same calls and variants, and the leads of two warpgroups among them.
+  let matches: [PublishedComparison.Match]
+  let leads: [PublishedComparison.Lead]
   /// From an earlier comparison; nil without one.
   let deviation: ComparisonDeviation?
 
@@ -67,17 +40,13 @@ struct ComparisonResult: Encodable {
         $0.variant == published.variant && $0.heads == published.heads && $0.batch == published.batch
           && $0.kv == published.kv && $0.pageSize == published.pageSize
       }.map {
-        Match(
+        PublishedComparison.Match(
           source: published.source, variant: $0.variant, heads: $0.heads, batch: $0.batch, kv: $0.kv,
           pageSize: $0.pageSize, publishedTeraflops: published.teraflops, teraflops: $0.teraflops)
       }
     }
     self.matches = matches
-    leads = matches.filter { $0.variant == "wg2" }.flatMap { first in
-      matches.filter { $0.isSameCall(as: first) && $0.variant != first.variant }.map {
-        Lead(of: first, over: $0)
-      }
-    }
+    leads = PublishedComparison(matches).leads(of: "wg2")
   }
 
   private var kind: String { isSimulated ? "simulated" : "measured" }
@@ -149,14 +118,13 @@ struct ComparisonResult: Encodable {
 
   /// How far we are from what was published, and from the leads of one variant over another.
   private var publishedErrorText: String {
-    let errors = matches.map { abs($0.ratio - 1) }
-    let mean = errors.reduce(0, +) / Double(max(1, errors.count))
     let leads = leads.map {
       "; \($0.first) ahead of \($0.second) with \($0.heads) heads, batch \($0.batch), kv \($0.kv), page \($0.pageSize): "
         + "published \(NumberFormat.significant($0.published)) times, ours \(NumberFormat.significant($0.ours))"
     }
     return
-      "mean absolute error over all \(errors.count) published measurements: \(NumberFormat.percent(mean))"
+      "mean absolute error over all \(matches.count) published measurements: "
+      + NumberFormat.percent(PublishedComparison(matches).meanAbsoluteError)
       + leads.joined()
   }
 
