@@ -7,14 +7,14 @@ struct ComparedVariant: Sendable {
   /// As in `wg2 multicast`: warpgroups, and what else differs from a lone block with the default partials.
   let name: String
   let options: HopperEngineOptions
-  /// Whether it is there to be held against what others have published of it.
-  private let isOfOthers: Bool
+  /// Whether it is there only to be held against what others have published of it.
+  private let isForPublishedCalls: Bool
 
   private init(
     _ pipeline: DecodeVariant.Pipeline, _ cluster: HopperEngineOptions.Cluster = .none,
-    partials: ElementType? = nil, tuning: PipelineTuning? = nil, isOfOthers: Bool = false
+    partials: ElementType? = nil, tuning: PipelineTuning? = nil, isForPublishedCalls: Bool = false
   ) {
-    self.isOfOthers = isOfOthers
+    self.isForPublishedCalls = isForPublishedCalls
     var options = HopperEngineOptions()
     options.pipeline = pipeline
     options.cluster = cluster
@@ -44,7 +44,7 @@ struct ComparedVariant: Sendable {
   /// Three warpgroups in the order of FlashInfer's older kernel, which started the next tile's scores before it waited for
   /// probabilities.
   static let flashInferThree = ComparedVariant(
-    .threeWarpgroups, tuning: PipelineTuning(probabilities: .deferred), isOfOthers: true)
+    .threeWarpgroups, tuning: PipelineTuning(probabilities: .deferred), isForPublishedCalls: true)
 
   /// How the warpgroups share the work.
   var pipeline: DecodeVariant.Pipeline { options.pipeline ?? .twoWarpgroups }
@@ -81,7 +81,7 @@ struct ComparedVariant: Sendable {
   /// Whether the engine runs such a plan in this way, and not as another variant does. What others have published of a
   /// variant limits it to as many heads and such pages.
   func applies(to shape: DecodeCall.Shape, plan: AttentionPlan) -> Bool {
-    if isOfOthers, !PublishedMeasurement.h100.contains(where: { $0.isLike(shape, variant: name) }) {
+    if isForPublishedCalls, !PublishedMeasurement.h100.contains(where: { $0.isLike(shape, variant: name) }) {
       return false
     }
     return switch options.cluster {

@@ -35,7 +35,7 @@ struct ComparisonResult: Encodable {
     let rows = calls.flatMap { $0 }
     self.rows = rows
     deviation = earlier.map { ComparisonDeviation(of: rows, timer, from: $0) }
-    let matches = (device == "h100" ? PublishedMeasurement.h100 : []).compactMap { published in
+    matches = (device == "h100" ? PublishedMeasurement.h100 : []).compactMap { published in
       rows.first {
         $0.variant == published.variant && $0.heads == published.heads && $0.batch == published.batch
           && $0.kv == published.kv && $0.pageSize == published.pageSize
@@ -45,7 +45,6 @@ struct ComparisonResult: Encodable {
           pageSize: $0.pageSize, publishedTeraflops: published.teraflops, teraflops: $0.teraflops)
       }
     }
-    self.matches = matches
     leads = PublishedComparison(matches).leads(of: "wg2")
   }
 
